@@ -1,0 +1,135 @@
+/** The contract between the engine and a folder in `templates/`: what a component type is. */
+import type { Component, McpLink, Topology } from "../model/topology.ts";
+
+interface Doc<T> {
+  /** One sentence; becomes the schema's description, the editor's hover text and the catalog page. */
+  readonly doc: string;
+  readonly default?: T;
+}
+export type AttributeSpec =
+  | ({
+      readonly kind: "text";
+      readonly pattern?: string;
+      /** The value is the name of a component of one of these types. */
+      readonly componentOf?: readonly string[];
+    } & Doc<string>)
+  | ({ readonly kind: "integer"; readonly min?: number; readonly max?: number } & Doc<number>)
+  | ({ readonly kind: "flag" } & Doc<boolean>)
+  | ({ readonly kind: "choice"; readonly values: readonly string[] } & Doc<string>)
+  | ({ readonly kind: "list"; readonly pattern?: string } & Doc<readonly string[]>)
+  | ({ readonly kind: "map" } & Doc<Readonly<Record<string, string>>>);
+type Options<K extends AttributeSpec["kind"]> = Omit<Extract<AttributeSpec, { kind: K }>, "kind">;
+
+/** A default may hold `{name}`, `{namespace}`, `{stack}` and `{cluster_domain}`. */
+export const text = (options: Options<"text">): AttributeSpec => ({ kind: "text", ...options });
+export const integer = (options: Options<"integer">): AttributeSpec => ({ kind: "integer", ...options });
+export const flag = (options: Options<"flag">): AttributeSpec => ({ kind: "flag", ...options });
+export const choice = (options: Options<"choice">): AttributeSpec => ({ kind: "choice", ...options });
+export const list = (options: Options<"list">): AttributeSpec => ({ kind: "list", ...options });
+
+export interface SecretSpec {
+  readonly doc: string;
+}
+
+export interface SubComponentSpec {
+  /** Singular: `database`. Part of a link's type and of `component/kind:sub`. */
+  readonly kind: string;
+  readonly doc: string;
+  readonly attributes: Readonly<Record<string, AttributeSpec>>;
+  readonly secrets?: Readonly<Record<string, SecretSpec>>;
+  /** Words for a link to this kind; left out, those of the component type. */
+  readonly access?: readonly string[];
+}
+
+/** A variable of the emitted server that is not secret, with the value that follows from the drawing. */
+export interface SettingSpec {
+  /** Without the link's prefix: `HOST` becomes `MCP_VALKEY_HOST`. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A credential of the link's own account on the service. */
+export interface CredentialSpec {
+  /** Without the link's prefix. */
+  readonly name: string;
+  readonly doc: string;
+  /** A server that is reachable without it, such as a Prometheus without authentication. */
+  readonly optional?: true;
+}
+
+/** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */
+export type SlotsOf<Module> = { readonly [K in Exclude<keyof Module, "tools" | "link">]: Module[K] };
+
+export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
+  /** Of the tool names in the module's source, without `_`: `valkey`. */
+  readonly prefix: string;
+  /** The prefix of links to this type when the component is named like the type, when it is not `prefix`. */
+  readonly ownPrefix?: string;
+  /** `<SVC>` of `MCP_<SVC>_...` when the component is named like its type; else its key in capitals. */
+  readonly service: string;
+  /** The section whose sub-components are the closed lists of the tools, and what `only` narrows. */
+  readonly scope?: string;
+  /** The write tools' parameter that names one thing of the scope, so that each may be drawn with another word. */
+  readonly targetParameter?: string;
+  /** npm packages the module imports; versions come from this repository's lock file. */
+  readonly libraries?: readonly string[];
+  slots(link: McpLink, topology: Topology): SlotsOf<Module>;
+  settings(link: McpLink): readonly SettingSpec[];
+  credentials(link: McpLink): readonly CredentialSpec[];
+  /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
+  ports?(link: McpLink): readonly number[];
+}
+
+export interface ComponentType {
+  /** The word in the stack file: `argo_cd`. */
+  readonly type: string;
+  readonly summary: string;
+  readonly group: string;
+  readonly port: number | null;
+  /** Pattern of `{host}` over the component's own attributes, for example `{name}.{namespace}.svc.{cluster_domain}`. */
+  readonly host: string | null;
+  /** `mcp` or `stack_agent` for the two components that exist without being drawn. */
+  readonly builtin?: string;
+  readonly attributes: Readonly<Record<string, AttributeSpec>>;
+  readonly secrets?: Readonly<Record<string, SecretSpec>>;
+  readonly subComponents?: Readonly<Record<string, SubComponentSpec>>;
+  /** Words for a link that ends here; left out, such a link carries no word. */
+  readonly access?: readonly string[];
+  /** Links that start here may carry subdomain, path, auth, rate_limit, cors, websocket. */
+  readonly gateway?: true;
+  /** Labels of the pods that network rules select, as patterns; left out, `app.kubernetes.io/name: {name}`. */
+  readonly podLabels?: Readonly<Record<string, string>>;
+  /**
+   * What `mcp -> X` gives: tools; none so far, which is a warning; or never any, which is an error.
+   */
+  readonly mcp: "tools" | "later" | "never";
+  readonly tools?: ToolFamily;
+}
+
+/** One type of the catalog, or one of several that share a folder and its tool module. */
+export function defineComponent<Module = Readonly<Record<string, unknown>>>(
+  component: Omit<ComponentType, "tools" | "mcp"> &
+    (
+      | { readonly mcp: "tools"; readonly tools: ToolFamily<Module> }
+      | { readonly mcp: "later" | "never"; readonly tools?: never }
+    ),
+): ComponentType {
+  return component as ComponentType;
+}
+
+/** Fills `{name}`, `{namespace}`, `{stack}`, `{cluster_domain}` and the component's own attributes into a pattern. */
+export function fillPattern(pattern: string, values: Readonly<Record<string, unknown>>): string {
+  let filled = "";
+  let end = 0;
+  for (let open = pattern.indexOf("{"); open >= 0; open = pattern.indexOf("{", end)) {
+    const close = pattern.indexOf("}", open);
+    if (close < 0) break;
+    const value = values[pattern.slice(open + 1, close)];
+    const isKnown = typeof value === "string" || typeof value === "number";
+    filled += pattern.slice(end, open) + (isKnown ? String(value) : pattern.slice(open, close + 1));
+    end = close + 1;
+  }
+  return filled + pattern.slice(end);
+}
+
+export type { Component, McpLink, Topology };

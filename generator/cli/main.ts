@@ -1,0 +1,84 @@
+import { Command } from "commander";
+import catalog from "#catalog";
+import { runCatalog } from "./catalog.ts";
+import { runGenerate } from "./generate.ts";
+import { runPlan } from "./plan.ts";
+import { runSchema } from "./schema.ts";
+import type { ServeOptions } from "./serve.ts";
+import { describeFailure, ExitCode } from "./terminal.ts";
+import { runValidate } from "./validate.ts";
+
+const FORMATS = "text, json, github, sarif or junit";
+
+/** Runs the action and turns its exit code into the process's; an expected failure is one line on stderr. */
+function action<A extends unknown[]>(run: (...args: A) => Promise<number>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      process.exitCode = await run(...args);
+    } catch (error) {
+      process.stderr.write(`${describeFailure(error)}\n`);
+      process.exitCode = ExitCode.unreadable;
+    }
+  };
+}
+
+function program(): Command {
+  const root = new Command("topogate")
+    .description("Generates a governed MCP server from a drawing of a system: no link, no access.")
+    .version(catalog.version);
+  root
+    .command("generate")
+    .description("write out/<stack>/ for each stack: its base and every declared environment")
+    .argument("[stack...]", "names or files; all of stacks/ when left out")
+    .option("--check", "write nothing; exit 1 when the output is not up to date")
+    .option("--dry-run", "write nothing; show what would change")
+    .option("--force", "overwrite files that were edited by hand")
+    .option("--out <folder>", "where the outputs go (default: out/ beside stacks/)")
+    .option("--env <name>", "one environment only")
+    .option("--format <format>", `of the diagnostics: ${FORMATS}`, "text")
+    .action(action(runGenerate));
+  root
+    .command("plan")
+    .description("show which files would change, and what AI would gain and lose")
+    .argument("[stack...]")
+    .option("--out <folder>", "where the outputs are")
+    .option("--env <name>", "one environment only")
+    .option("--json", "machine-readable")
+    .option("--detailed-exitcode", "exit 2 when there are changes")
+    .action(action(runPlan));
+  root
+    .command("validate")
+    .description("check stack files; nothing is generated")
+    .argument("[stack...]")
+    .option("--format <format>", FORMATS, "text")
+    .option("--strict", "warnings fail too")
+    .action(action(runValidate));
+  root
+    .command("catalog")
+    .description("list the component types, or describe one")
+    .argument("[type]")
+    .option("--json", "machine-readable")
+    .action(action(runCatalog));
+  root
+    .command("schema")
+    .description("print the JSON Schema of stack files, for editors")
+    .action(action(runSchema));
+  root
+    .command("serve")
+    .description("start the emitted server of a stack on loopback")
+    .argument("<stack>", "name of an output in out/")
+    .option("--out <folder>", "where the outputs are", "out")
+    .option("--port <number>", "0 takes a free one", "8080")
+    .option("--stdio", "speak MCP over stdin and stdout instead")
+    .action(
+      action(
+        async (stack: string, options: ServeOptions) =>
+          await (await import("./serve.ts")).runServe(stack, options),
+      ),
+    );
+  return root;
+}
+
+// Emitted files have the same modes whoever generates them, whatever their mask is.
+process.umask(0o022);
+void program().parseAsync();

@@ -1,0 +1,57 @@
+import { escapeInvisible } from "../diagnostics/invisible.ts";
+
+/** Helpers of the Handlebars files: each knows one language, and no value reaches an output without one. */
+
+const INVISIBLE =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A double-quoted scalar or a flow value that YAML 1.1 and 1.2 read alike; JSON is both. */
+export function yaml(value: unknown): string {
+  return escapeInvisible(JSON.stringify(value));
+}
+
+/** Text with nothing in it that any of these languages would read as its own; most values are such. */
+const ORDINARY = /^(?: ?[A-Za-z0-9.,:()/+=-])*$/;
+
+/** One line of Markdown text, safe in a table cell: no markup, no HTML, no link of its own. */
+export function md(value: unknown): string {
+  const text = String(value);
+  if (ORDINARY.test(text)) return text;
+  return text
+    .replace(INVISIBLE, "")
+    .replace(/\s+/g, " ")
+    .replace(/[\\`*_[\]<>|#~]/g, (character) =>
+      character === "<" ? "&lt;" : character === ">" ? "&gt;" : `\\${character}`,
+    );
+}
+
+const IDENTIFIER = /^[A-Za-z0-9_.>-]*$/;
+
+/** An inline code span that no content can leave. */
+export function code(value: unknown): string {
+  const given = String(value);
+  if (IDENTIFIER.test(given)) return `\`${given}\``;
+  const text = given.replace(INVISIBLE, "").replace(/\s+/g, " ").replaceAll("|", "\\|");
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+  const fence = "`".repeat(longest + 1);
+  return longest === 0 ? `\`${text}\`` : `${fence} ${text} ${fence}`;
+}
+
+/** One row of a Markdown table for each parameter of a tool; they are most of what a large stack's documents hold. */
+export function parameterRows(value: unknown): string {
+  const rows = value as readonly Readonly<Record<"name" | "shape" | "presence" | "doc", string>>[];
+  return rows
+    .map(
+      ({ name, shape, presence, doc }) => `| ${code(name)} | ${md(shape)} | ${md(presence)} | ${md(doc)} |`,
+    )
+    .join("\n");
+}
+
+/** The text between the quotes of a Mermaid label. */
+export function mermaid(value: unknown): string {
+  const text = String(value);
+  if (ORDINARY.test(text)) return text;
+  return text
+    .replace(INVISIBLE, "")
+    .replace(/[&"#<>;\\`|{}[\]]/g, (character) => `#${character.charCodeAt(0)};`);
+}

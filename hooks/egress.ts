@@ -1,0 +1,44 @@
+import { defineHook } from "#hook";
+import type { LinkModule, Topology } from "#hook";
+
+type Component = Topology["components"][number];
+
+/** Where one link's traffic goes; either addresses or the reason why there are none. */
+export interface Egress {
+  readonly link: string;
+  readonly component: string;
+  /** `host:port`, sorted. */
+  readonly addresses: readonly string[];
+  /** Why no rule can be written; `null` when there is one. */
+  readonly none: string | null;
+}
+
+export interface EgressFacts {
+  readonly links: readonly Egress[];
+  /** Every address once, sorted. */
+  readonly targets: readonly string[];
+}
+
+function missingRule(component: Component, ports: readonly number[]): string | null {
+  if (ports.length === 0 || component.host === null) return "the tools stay in the server";
+  const isPlaced = component.external === null || component.cidr !== null || component.namespace !== "";
+  if (isPlaced) return null;
+  return "external, and drawn without cidr or namespace";
+}
+
+function egressOf({ link, family }: LinkModule): Egress {
+  const { component } = link;
+  const ports = family.ports?.(link) ?? (component.port === null ? [] : [component.port]);
+  const none = missingRule(component, ports);
+  const addresses = none === null ? ports.map((port) => `${component.host}:${port}`).sort() : [];
+  return { link: link.id, component: component.name, addresses, none };
+}
+
+/** The addresses that the server may open connections to: those of drawn links and no other. */
+export default defineHook({
+  name: "egress",
+  derive: (_topology, _facts, { links }): EgressFacts => {
+    const egress = links.map(egressOf);
+    return { links: egress, targets: [...new Set(egress.flatMap(({ addresses }) => addresses))].sort() };
+  },
+});
