@@ -1,0 +1,204 @@
+import { defineOutput, factsOf } from "#hook";
+import type { FileSpec, Generation, Topology } from "#hook";
+import type writeGatesHook from "../../hooks/write-gates.ts";
+import type accessMatrixHook from "../../hooks/access-matrix.ts";
+import type surfaceHook from "../../hooks/surface.ts";
+import type { SurfaceTool } from "../../hooks/surface.ts";
+
+const HERE = "templates/documents";
+
+interface ParameterRow {
+  readonly name: string;
+  readonly shape: string;
+  readonly presence: string;
+  readonly doc: string;
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+function boundsOf(schema: Schema, low: string, high: string): string {
+  const [min, max] = [schema[low], schema[high]];
+  if (min === undefined && max === undefined) return "";
+  return ` ${String(min ?? "")}..${String(max ?? "")}`;
+}
+
+/** A JSON Schema in the words of a table cell: `integer 1..500`, `"a" or "b"`, `list 1..20 of string`. */
+function shapeOf(schema: Schema): string {
+  if (Array.isArray(schema["enum"])) {
+    const values: readonly unknown[] = schema["enum"];
+    return values.length === 0
+      ? "nothing is drawn"
+      : values.map((value) => JSON.stringify(value)).join(" or ");
+  }
+  const alternatives = schema["anyOf"] ?? schema["oneOf"];
+  if (Array.isArray(alternatives)) return alternatives.map((each: Schema) => shapeOf(each)).join(" or ");
+  if (schema["type"] === "array") {
+    return `list${boundsOf(schema, "minItems", "maxItems")} of ${shapeOf((schema["items"] ?? {}) as Schema)}`;
+  }
+  const type = Array.isArray(schema["type"]) ? schema["type"].join(" or ") : String(schema["type"] ?? "any");
+  const length = boundsOf(schema, "minLength", "maxLength");
+  return `${type}${boundsOf(schema, "minimum", "maximum")}${length === "" ? "" : `, length${length}`}`;
+}
+
+function parametersOf(tool: SurfaceTool): readonly ParameterRow[] {
+  const schema = tool.inputSchema as { properties?: Record<string, Schema>; required?: readonly string[] };
+  return Object.entries(schema.properties ?? {}).map(([name, parameter]) => ({
+    name,
+    shape: shapeOf(parameter),
+    presence:
+      schema.required?.includes(name) === true
+        ? "required"
+        : parameter["default"] === undefined
+          ? "optional"
+          : `default ${JSON.stringify(parameter["default"])}`,
+    doc: typeof parameter["description"] === "string" ? parameter["description"] : "",
+  }));
+}
+
+function toolView(tool: SurfaceTool): object {
+  const parameters = parametersOf(tool);
+  return {
+    ...tool,
+    targets: tool.targets.join(", "),
+    limits: Object.entries(tool.limits)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", "),
+    isWrite: tool.access !== "read",
+    parameters,
+    hasParameters: parameters.length > 0,
+    hasLimits: Object.keys(tool.limits).length > 0,
+  };
+}
+
+function linkViews(tools: readonly SurfaceTool[], { links }: Generation): readonly object[] {
+  return links.map(({ link }) => ({
+    id: link.id,
+    name: link.component.name,
+    drawn: link.drawn,
+    access: link.access,
+    tools: tools.filter((tool) => tool.link === link.id).map(toolView),
+  }));
+}
+
+/** More boxes than this are no picture any more, and most viewers refuse them. */
+const MOST_DRAWN = 150;
+/** More lines than this are counted by type. */
+const MOST_LISTED = 200;
+
+/** All components, or in a large stack what AI reaches and what is linked with it. */
+function drawnComponents(topology: Topology, reached: ReadonlyMap<string, unknown>): Topology["components"] {
+  const { components, links } = topology;
+  if (components.length <= MOST_DRAWN) return components;
+  const isNear = new Set(reached.keys());
+  for (const { from, to } of links) {
+    if (reached.has(to.component.name)) isNear.add(from.component.name);
+    if (reached.has(from.component.name)) isNear.add(to.component.name);
+  }
+  return components.filter(({ name }) => isNear.has(name)).slice(0, MOST_DRAWN);
+}
+
+/** What AI reaches is coloured by how far it may go; everything else stays grey. */
+function diagramView(topology: Topology): object {
+  const access = new Map(topology.mcpLinks.map((link) => [link.component.name, link.access]));
+  const components = drawnComponents(topology, access);
+  const ids = new Map(components.map((component, at) => [component.name, `c${at}`]));
+  const pairs = new Map<string, object>();
+  for (const link of topology.links) {
+    const [from, to] = [ids.get(link.from.component.name), ids.get(link.to.component.name)];
+    if (from === undefined || to === undefined) continue;
+    const isAi = link.from.component.builtin;
+    const word = isAi ? (access.get(link.to.component.name) ?? null) : link.access;
+    pairs.set(`${from} ${to}`, { from, to, word: word ?? "", hasWord: word !== null });
+  }
+  const left = topology.components.length - components.length;
+  return {
+    isPart: left > 0,
+    left,
+    nodes: components.map(({ name, type, builtin }) => ({
+      id: ids.get(name) ?? name,
+      name,
+      type,
+      style: builtin && name === "mcp" ? "gate" : (access.get(name) ?? "unreachable"),
+    })),
+    links: [...pairs.values()],
+  };
+}
+
+type Matrix = ReturnType<(typeof accessMatrixHook)["derive"]>;
+
+const CELL = { w: "write", p: "propose", r: "read", "-": "nothing" } as const;
+
+function matrixView({ grants, rows }: Matrix): object {
+  return {
+    hasRows: rows.length > 0,
+    grants: grants.map((grant) => ({ ...grant, expires: grant.expires ?? "never" })),
+    rows: rows.map((row) => ({
+      ...row,
+      cells: row.cells.map(({ access, tools }) =>
+        access === "-" ? CELL[access] : `${CELL[access]} (${tools})`,
+      ),
+      credentials: row.credentials.join(", ") || "none",
+      egress: row.noEgress === null ? row.egress.join(", ") : `none: ${row.noEgress}`,
+    })),
+  };
+}
+
+/** What AI cannot reach: each component by name, or in a large stack how many there are of each type. */
+function unreachable(topology: Topology): {
+  readonly rows: readonly object[];
+  readonly counts: readonly object[];
+} {
+  const reached = new Set(topology.mcpLinks.map(({ component }) => component.name));
+  const rows = topology.components.filter(({ name, builtin }) => !builtin && !reached.has(name));
+  if (rows.length <= MOST_LISTED) {
+    return { rows: rows.map(({ name, type, namespace }) => ({ name, type, namespace })), counts: [] };
+  }
+  const counts = new Map<string, number>();
+  for (const { type } of rows) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { rows: [], counts: sorted.map(([type, count]) => ({ type, count })) };
+}
+
+export default defineOutput({
+  name: "documents",
+  files: (topology, facts, generation) => {
+    const { tools } = factsOf<typeof surfaceHook>(facts, "surface");
+    const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
+    const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
+    const hidden = unreachable(topology);
+    const head = {
+      stack: topology.stack,
+      environment: topology.environment ?? "base",
+      title: topology.environment === null ? topology.stack : `${topology.stack} (${topology.environment})`,
+      description: topology.description ?? "",
+      hasDescription: topology.description !== null,
+      source: topology.source,
+      framework: topology.server.framework,
+      toolCount: tools.length,
+      linkCount: generation.links.length,
+    };
+    const links = linkViews(tools, generation);
+    const writes = tools.filter((tool) => tool.access !== "read").map(toolView);
+    const rendered = (path: string, template: string, view: object): FileSpec => ({
+      kind: "rendered",
+      path,
+      from: `${HERE}/${template}`,
+      view: { ...head, ...view },
+    });
+    return [
+      rendered("README.md", "readme.md.hbs", { links }),
+      rendered("docs/TOOLS.md", "tools.md.hbs", { links, hasLinks: links.length > 0 }),
+      rendered("docs/ACCESS.md", "access.md.hbs", { matrix }),
+      rendered("docs/GOVERNANCE.md", "governance.md.hbs", {
+        writes,
+        hasWrites: writes.length > 0,
+        gates,
+        hasGates: gates.length > 0,
+        hidden,
+        hasHidden: hidden.rows.length + hidden.counts.length > 0,
+      }),
+      rendered("docs/topology.mmd", "topology.mmd.hbs", diagramView(topology)),
+      rendered(".gitattributes", "gitattributes.hbs", {}),
+    ];
+  },
+});

@@ -1,0 +1,24 @@
+import { defineOutput, factsOf } from "#hook";
+import type profileHook from "../../hooks/profile.ts";
+
+export default defineOutput({
+  name: "governance",
+  files: (topology, facts) => [
+    {
+      kind: "data",
+      path: "governance/profile.json",
+      from: "hooks/profile.ts",
+      json: factsOf<typeof profileHook>(facts, "profile"),
+      layout: "pretty",
+    },
+    // The drawing that this tree was made from: reviewers see its change beside the consequences, and `plan`
+    // tells by it which changes come from a newer generator.
+    {
+      kind: "data",
+      path: "governance/drawing.json",
+      from: topology.source,
+      json: topology.drawing as object,
+      layout: "rows",
+    },
+  ],
+});

@@ -1,0 +1,149 @@
+import { defineOutput, factsOf, npmPackage, typescriptLiteral } from "#hook";
+import type { FileSpec, Generation, LinkModule, Topology } from "#hook";
+import type registryHook from "../../hooks/registry.ts";
+import type surfaceHook from "../../hooks/surface.ts";
+import type credentialsHook from "../../hooks/credentials.ts";
+import type egressHook from "../../hooks/egress.ts";
+
+const HERE = "templates/mcp-server";
+const RUNTIME = `${HERE}/runtime/`;
+
+/** What each framework brings: one adapter file, and the packages that only it imports. */
+const FRAMEWORKS = {
+  sdk: { adapter: "adapter-sdk", libraries: ["@modelcontextprotocol/server", "@modelcontextprotocol/node"] },
+  fastmcp: { adapter: "adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
+} as const;
+const LIBRARIES = ["ajv"];
+const DEV_LIBRARIES = ["tsx"];
+
+/** Reserved words cannot follow from this: every name ends in `Tools`. */
+function variableOf({ link }: LinkModule): string {
+  return `${link.component.name.replace(/[-_]+(\w?)/g, (_, next: string) => next.toUpperCase())}Tools`;
+}
+
+function modulePath({ link }: LinkModule): string {
+  return `tools/${link.component.name}.ts`;
+}
+
+function registrySource(
+  topology: Topology,
+  facts: ReturnType<(typeof registryHook)["derive"]>,
+  links: readonly LinkModule[],
+): string {
+  const imports = links.map(
+    (module) => `import { tools as ${variableOf(module)} } from "./${modulePath(module)}";\n`,
+  );
+  const { stack, environment } = topology;
+  const modules = links.map(variableOf);
+  return `import type { Registry } from "#runtime/registry";
+${imports.join("")}
+/** What this server may do: the tool modules of the drawn links, and how far each tool may go. */
+export const registry: Registry = {
+  stack: ${typescriptLiteral(stack)},
+  environment: ${typescriptLiteral(environment)},
+  modules: [${modules.join(", ")}],
+  allowList: ${typescriptLiteral(facts.allowList, "  ")},
+  flags: ${typescriptLiteral(facts.flags, "  ")},
+};
+`;
+}
+
+function runtimeFiles({ copies, links }: Generation, framework: keyof typeof FRAMEWORKS): FileSpec[] {
+  const isWanted = (name: string): boolean =>
+    !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+  const shared = [...copies.keys()]
+    .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
+    .map((from): FileSpec => ({
+      kind: "copied",
+      path: `server/runtime/${from.slice(RUNTIME.length)}`,
+      from,
+    }));
+  const own = new Map(
+    links.flatMap(({ module, runtime }) => runtime.map((from) => [from, module.folder] as const)),
+  );
+  const families = [...own].map(([from, folder]): FileSpec => {
+    const local = from.slice(`templates/${folder}/runtime/`.length);
+    return { kind: "copied", path: `server/runtime/${folder}/${local}`, from };
+  });
+  return [...shared, ...families];
+}
+
+function packageFiles(topology: Topology, generation: Generation): FileSpec[] {
+  const { adapter, libraries } = FRAMEWORKS[topology.server.framework];
+  const { packageJson, packageLock } = npmPackage(generation.lock(), {
+    name: `${topology.stack}-mcp`,
+    description: `MCP server of the stack ${topology.stack}`,
+    scripts: { start: "node start.mjs" },
+    imports: { "#runtime/*": "./runtime/*.ts", "#adapter": `./runtime/${adapter}.ts` },
+    dependencies: [
+      ...LIBRARIES,
+      ...libraries,
+      ...generation.links.flatMap(({ family }) => family.libraries ?? []),
+    ],
+    devDependencies: DEV_LIBRARIES,
+  });
+  return [
+    {
+      kind: "data",
+      path: "server/package.json",
+      from: `${HERE}/output.ts`,
+      json: packageJson,
+      layout: "pretty",
+    },
+    {
+      kind: "data",
+      path: "server/package-lock.json",
+      from: "package-lock.json",
+      json: packageLock,
+      layout: "pretty",
+    },
+  ];
+}
+
+export default defineOutput({
+  name: "mcp-server",
+  libraries: [...LIBRARIES, ...DEV_LIBRARIES, ...FRAMEWORKS.sdk.libraries, ...FRAMEWORKS.fastmcp.libraries],
+  files: (topology, facts, generation) => {
+    const registry = factsOf<typeof registryHook>(facts, "registry");
+    const { tools } = factsOf<typeof surfaceHook>(facts, "surface");
+    const credentials = factsOf<typeof credentialsHook>(facts, "credentials");
+    const egress = factsOf<typeof egressHook>(facts, "egress");
+    const { stack, environment } = topology;
+    const lock = {
+      version: 1,
+      stack,
+      environment,
+      tools,
+      prompts: [],
+      resources: [],
+      credentials: credentials.names,
+      egress: egress.targets,
+      flags: registry.flags,
+    };
+    return [
+      { kind: "copied", path: "server/main.ts", from: `${HERE}/copy/main.ts` },
+      { kind: "copied", path: "server/start.mjs", from: `${HERE}/copy/start.mjs` },
+      { kind: "copied", path: "server/tsconfig.json", from: `${HERE}/copy/tsconfig.json` },
+      {
+        kind: "data",
+        path: "server/registry.ts",
+        from: "hooks/registry.ts",
+        text: registrySource(topology, registry, generation.links),
+      },
+      {
+        kind: "data",
+        path: "server/surface.lock.json",
+        from: "hooks/surface.ts",
+        json: lock,
+        layout: "pretty",
+      },
+      ...packageFiles(topology, generation),
+      ...runtimeFiles(generation, topology.server.framework),
+      ...generation.links.map((link): FileSpec => ({
+        kind: "specialized",
+        path: `server/${modulePath(link)}`,
+        link,
+      })),
+    ];
+  },
+});
