@@ -1,0 +1,11 @@
+import { defineComponent } from "#contract";
+
+export default defineComponent({
+  type: "alertmanager",
+  summary: "Prometheus Alertmanager: groups, silences and routes alerts.",
+  group: "monitoring",
+  port: 9093,
+  host: "{name}.{namespace}.svc.{cluster_domain}",
+  attributes: {},
+  mcp: "later",
+});

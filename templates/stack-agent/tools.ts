@@ -1,0 +1,189 @@
+import { ToolFault } from "#runtime/fault";
+import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
+import { slot } from "#runtime/slot";
+import type { Answer, Engine } from "#runtime/stack-agent/engine";
+import { engineAt } from "#runtime/stack-agent/load";
+import {
+  MAX_COMMAND,
+  MAX_FIELD,
+  MAX_SELECT,
+  MAX_SOURCE,
+  MAX_VERIFY_DELAY,
+  TARGETS,
+} from "#runtime/stack-agent/query";
+import { MAX_CONDITIONS, OPERATOR_NAMES } from "#runtime/stack-agent/where";
+import { defineModule, defineTool } from "#runtime/tool";
+import type { CallContext, LinkFacts, ToolResult } from "#runtime/tool";
+
+export const link: LinkFacts = slot("link", {
+  id: "mcp->stack_agent",
+  component: "stack_agent",
+  type: "stack_agent",
+  env: "MCP_STACK_AGENT",
+  host: "stack-agent.stack-agent.svc.cluster.local",
+  port: 8000,
+});
+
+/** The drawing stands beside the server's entry point; the engine over it is made at the first call. */
+const TOPOLOGY = new URL("../topology.json", import.meta.url);
+
+type Context = CallContext<() => Engine>;
+
+const DEFAULT_ROWS = 100;
+const MAX_ROWS = 500;
+
+const source = text({ max: MAX_SOURCE, doc: "all, type:X, namespace:X, group:X or a name" });
+const component = text({ max: MAX_SOURCE });
+const target = oneOf(TARGETS, { default: "component" });
+/** The engine checks every condition itself, and can say more about a wrong one than a schema could. */
+const where = shaped<Readonly<Record<string, unknown>>, { optional: true }>(
+  { type: "object", maxProperties: MAX_CONDITIONS },
+  { optional: true },
+);
+const limit = integer({ min: 1, max: MAX_ROWS, default: DEFAULT_ROWS });
+const cursor = text({ max: 500, optional: true });
+const command = text({ max: MAX_COMMAND, optional: true });
+const verify_delay = integer({ min: 0, max: MAX_VERIFY_DELAY, optional: true });
+const dry_run = flag({ default: false });
+
+function resultOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
+  return { data: rows, page: { returned: rows.length, total, next_cursor }, warnings };
+}
+
+/** As `resultOf` for a tool without pages: what was left out is said. */
+function testsOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
+  return {
+    data: { status: "dry_run", results: rows },
+    page: { returned: rows.length, total, next_cursor: null },
+    ...(next_cursor === null
+      ? {}
+      : { truncation: { by: "rows", limit: MAX_ROWS, hint: "narrow source or where" } }),
+    warnings,
+  };
+}
+
+const queryTopology = defineTool({
+  name: "query_topology",
+  title: "Query the stack",
+  description:
+    "Finds components, their sub-components, links or attributes. " +
+    'where: {"field": value} or "field__OP", OP of: ' +
+    `${OPERATOR_NAMES.join(" ")}. A command with {variables} needs dry_run: each row shows it filled in, secrets as ***.`,
+  effect: "read",
+  parameters: {
+    source,
+    target,
+    where,
+    select: listOf(text({ max: MAX_FIELD }), { max: MAX_SELECT, optional: true }),
+    limit,
+    cursor,
+    include_mcp: flag({ default: false }),
+    command,
+    on_success: command,
+    on_failure: command,
+    verify_delay,
+    dry_run,
+  },
+  handler: async (args, { client }: Context) => resultOf(client().query(args)),
+});
+
+const listComponents = defineTool({
+  name: "list_components",
+  title: "List the components",
+  description: `Every component with its type, namespace and group; at most ${MAX_ROWS} per page.`,
+  effect: "read",
+  parameters: { limit, cursor },
+  handler: async (args, { client }: Context) => resultOf(client().query({ source: "all", ...args })),
+});
+
+const getComponentLinks = defineTool({
+  name: "get_component_links",
+  title: "Links of a component",
+  description: "What a component connects to (outbound), or what connects to it (inbound).",
+  effect: "read",
+  parameters: {
+    component,
+    direction: oneOf(["outbound", "inbound"], { default: "outbound" }),
+    limit,
+    cursor,
+  },
+  handler: async ({ component: name, direction, ...page }, { client }: Context) =>
+    resultOf(
+      client().query({
+        source: componentOnly(name),
+        target: direction === "outbound" ? "links_to" : "links_from",
+        ...page,
+      }),
+    ),
+});
+
+/** A tool that takes a component's name takes no other source. */
+function componentOnly(name: string): string {
+  if (name !== "all" && !name.includes(":")) return name;
+  throw new ToolFault("invalid_argument", "component is the name of one component", {
+    hint: "for more than one use query_topology with source",
+  });
+}
+
+const runTest = defineTool({
+  name: "run_test",
+  title: "Test with a command",
+  description: `One check per row, then on_success or on_failure. Only dry_run: true works: it shows the commands of up to ${MAX_ROWS} rows.`,
+  effect: "read",
+  parameters: {
+    source,
+    target,
+    where,
+    command: text({ max: MAX_COMMAND }),
+    on_success: command,
+    on_failure: command,
+    verify_delay,
+    dry_run,
+  },
+  handler: async (args, { client }: Context) => testsOf(client().query({ ...args, limit: MAX_ROWS })),
+});
+
+const getStackStructure = defineTool({
+  name: "get_stack_structure",
+  title: "Structure of the stack",
+  description: "Every component with its number of sub-components by kind and what it links to.",
+  effect: "read",
+  parameters: { limit, cursor },
+  handler: async (args, { client }: Context) => {
+    const { total, next_cursor, ...data } = client().structure(args);
+    return { data, page: { returned: data.components.length, total, next_cursor } };
+  },
+});
+
+const getAvailableFields = defineTool({
+  name: "get_available_fields",
+  title: "Variables of a component",
+  description: "The {variables} that a command may use on a component, with their values; secrets are ***.",
+  effect: "read",
+  parameters: { component },
+  handler: async ({ component: name }, { client }: Context) => ({ data: client().fields(name) }),
+});
+
+const getEnvironmentProfile = defineTool({
+  name: "get_environment_profile",
+  title: "Inventory of the stack",
+  description: "The components by category (group), and for each how far AI reaches: access word and tools.",
+  effect: "read",
+  parameters: { category: text({ max: MAX_SOURCE, optional: true }) },
+  handler: async ({ category }, { client }: Context) => ({ data: client().profile(category) }),
+});
+
+export const tools = defineModule<() => Engine>({
+  link,
+  open: () => engineAt(TOPOLOGY),
+  close: async () => undefined,
+  tools: [
+    queryTopology,
+    listComponents,
+    getComponentLinks,
+    runTest,
+    getStackStructure,
+    getAvailableFields,
+    getEnvironmentProfile,
+  ],
+});
