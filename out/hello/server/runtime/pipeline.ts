@@ -1,0 +1,58 @@
+import type { Audit } from "#runtime/audit";
+import type { Call, Next, Outcome, Stage } from "#runtime/call";
+import type { Redactor } from "#runtime/redactor";
+import { auditAttempt } from "#runtime/stage/audit-attempt";
+import { execute } from "#runtime/stage/execute";
+import { fitBudget } from "#runtime/stage/fit-budget";
+import { limitConcurrency } from "#runtime/stage/limit-concurrency";
+import { noteArguments, noteCall } from "#runtime/stage/note-call";
+import { redactOutcome } from "#runtime/stage/redact-outcome";
+import { requireAllowedTool } from "#runtime/stage/require-allowed-tool";
+import { requireApproval } from "#runtime/stage/require-approval";
+import { requirePrincipal } from "#runtime/stage/require-principal";
+import { requireWriteFlag } from "#runtime/stage/require-write-flag";
+import { survive } from "#runtime/stage/survive";
+import { validateArguments } from "#runtime/stage/validate-arguments";
+import type { WriteFlags } from "#runtime/write-flags";
+
+export interface PipelineParts {
+  readonly flags: WriteFlags;
+  readonly audit: Audit;
+  readonly redactor: Redactor;
+  readonly approvalForWrites: boolean;
+  readonly maxResultBytes: number;
+}
+
+/**
+ * The order of every tool call, on every transport. A call goes down the list until a stage answers; the
+ * outcome comes back up through the stages that it passed, so what stands first has the last word.
+ */
+function stagesOf(parts: PipelineParts): readonly Stage[] {
+  return [
+    noteCall(parts.redactor),
+    survive(parts.redactor),
+    fitBudget(parts.maxResultBytes),
+    redactOutcome(parts.redactor),
+    requirePrincipal,
+    requireAllowedTool,
+    requireWriteFlag(parts.flags),
+    validateArguments,
+    noteArguments(parts.redactor),
+    requireApproval(parts.approvalForWrites),
+    auditAttempt(parts.audit),
+    limitConcurrency(),
+    execute(parts.redactor),
+  ];
+}
+
+const endOfList: Next = async () => {
+  throw new Error("the last stage passed the call on");
+};
+
+/** The stages as one function; it never throws. */
+export function createPipeline(parts: PipelineParts): (call: Call) => Promise<Outcome> {
+  return stagesOf(parts).reduceRight<Next>(
+    (next, stage) => async (call) => await stage(call, next),
+    endOfList,
+  );
+}

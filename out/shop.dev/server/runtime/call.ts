@@ -1,0 +1,54 @@
+import type { Envelope, Fault } from "#runtime/envelope";
+import type { Exchange } from "#runtime/exchange";
+import type { Principal } from "#runtime/identity";
+import type { ToolEntry } from "#runtime/tool-index";
+
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** One `tools/call` on its way through the stages. */
+export interface Call {
+  readonly exchange: Exchange;
+  readonly principal: Principal | undefined;
+  /** As asked; names nothing when `entry` is missing. */
+  readonly name: string;
+  /** Missing when the emitted code holds no such tool. */
+  readonly entry: ToolEntry | undefined;
+  /** As sent until they are validated, complete with defaults afterwards. */
+  readonly args: Arguments;
+  /** Aborts when the client cancels or disconnects, or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What the caller is told. `unknown` gives away neither that a tool exists nor why it is out of reach. */
+export type Outcome =
+  | {
+      readonly kind: "result";
+      readonly envelope: Envelope;
+    }
+  | {
+      readonly kind: "fault";
+      readonly fault: Fault;
+      /** Whether a rule refused the call, or the call failed. */
+      readonly decision: "allow" | "deny";
+      /** Pending while a handler that ignored its signal is still at work. */
+      readonly stillRunning?: Promise<unknown>;
+    }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+export type Next = (call: Call) => Promise<Outcome>;
+/** One step: answers by itself, or lets the call pass to `next` and may change what comes back. */
+export type Stage = (call: Call, next: Next) => Promise<Outcome>;
+
+export function refuse(fault: Fault): Outcome {
+  return { kind: "fault", fault, decision: "deny" };
+}
+
+export function fail(fault: Fault, stillRunning?: Promise<unknown>): Outcome {
+  return { kind: "fault", fault, decision: "allow", ...(stillRunning === undefined ? {} : { stillRunning }) };
+}
+
+/** The tool of a call that passed the allow-list; a stage that stands before it has no business asking. */
+export function entryOf(call: Call): ToolEntry {
+  if (call.entry === undefined) throw new Error("a stage that needs the tool stands before the allow-list");
+  return call.entry;
+}

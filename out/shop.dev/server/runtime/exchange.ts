@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import type { Audit, RequestEnd } from "#runtime/audit";
+import type { Principal } from "#runtime/identity";
+
+/** What is known about a request by the time it ends; each part is filled in where it becomes known. */
+export interface RequestFacts {
+  readonly principal?: Principal;
+  readonly method?: string;
+  readonly tool?: string;
+  readonly link?: string;
+  readonly argsSha?: string;
+  /** Redacted; reads only. */
+  readonly args?: unknown;
+  readonly decision?: "allow" | "deny";
+  readonly reason?: string;
+  readonly ok?: boolean;
+  readonly fault?: string;
+}
+
+/** One request from its arrival to its end: whatever happens in between, it leaves one audit row. */
+export interface Exchange {
+  readonly id: string;
+  readonly facts: () => RequestFacts;
+  /** Resolves when the answer has been sent, or nobody is left to send it to. */
+  readonly answered: Promise<void>;
+  /** Later facts replace earlier ones. */
+  note(facts: RequestFacts): void;
+  /** Work whose facts belong into the row, even if the client leaves before it ends. */
+  during<T>(work: () => Promise<T>): Promise<T>;
+  /** Writes the row, once nothing is under way any more; a second call does nothing. */
+  finish(status: number, bytesOut: number): void;
+}
+
+export function openExchange(audit: Audit): Exchange {
+  const id = randomUUID();
+  const arrived = performance.now();
+  let facts: RequestFacts = {};
+  let underWay = 0;
+  let end: RequestEnd | undefined;
+  let written = false;
+  let onAnswered: () => void = () => undefined;
+  const answered = new Promise<void>((resolve) => (onAnswered = resolve));
+  const writeWhenOver = (): void => {
+    if (end === undefined || underWay > 0 || written) return;
+    written = true;
+    audit.result(id, facts, end);
+  };
+  return {
+    id,
+    facts: () => facts,
+    answered,
+    note: (more) => {
+      facts = { ...facts, ...more };
+    },
+    during: async (work) => {
+      underWay += 1;
+      try {
+        return await work();
+      } finally {
+        underWay -= 1;
+        writeWhenOver();
+      }
+    },
+    finish: (status, bytesOut) => {
+      onAnswered();
+      end ??= { status, bytesOut, latencyMs: Math.round(performance.now() - arrived) };
+      writeWhenOver();
+    },
+  };
+}

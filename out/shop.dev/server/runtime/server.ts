@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { Adapter, CreateAdapter } from "#runtime/adapter";
+import { openAudit } from "#runtime/audit";
+import type { Audit } from "#runtime/audit";
+import { openExchange } from "#runtime/exchange";
+import { createFrontDoor } from "#runtime/front-door";
+import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
+import { createInFlight } from "#runtime/in-flight";
+import type { InFlight } from "#runtime/in-flight";
+import { createService } from "#runtime/mcp-service";
+import { createPipeline } from "#runtime/pipeline";
+import { createRedactor } from "#runtime/redactor";
+import type { Redactor } from "#runtime/redactor";
+import type { Registry } from "#runtime/registry";
+import { readServerSettings } from "#runtime/server-settings";
+import type { ServerSettings } from "#runtime/server-settings";
+import { demandSurface } from "#runtime/surface";
+import type { Surface } from "#runtime/surface";
+import { openTools } from "#runtime/tool-index";
+import type { ToolIndex } from "#runtime/tool-index";
+import { readWriteFlags } from "#runtime/write-flags";
+
+export interface ServerOptions {
+  readonly registry: Registry;
+  readonly surface: Surface;
+  /** The API keys are removed from it as they are read. */
+  readonly environment: Record<string, string | undefined>;
+  readonly adapter: CreateAdapter;
+  readonly transport?: "http" | "stdio";
+}
+
+export interface RunningServer {
+  /** `null` over stdio. */
+  readonly port: number | null;
+  /** Resolves when a stdio client has closed its end; never over HTTP. */
+  readonly ended: Promise<void>;
+  /** Lets calls in flight end, within ten seconds, and releases everything. */
+  close(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+const FLUSH_MS = 1_000;
+
+/** Everything that is the same for both transports. */
+interface Core {
+  readonly settings: ServerSettings;
+  readonly redactor: Redactor;
+  readonly audit: Audit;
+  readonly tools: ToolIndex;
+  readonly inFlight: InFlight;
+  readonly adapter: Adapter;
+}
+
+function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
+  const settings = readServerSettings(environment);
+  const flags = readWriteFlags(registry.flags, environment);
+  const redactor = createRedactor();
+  const tools = openTools(registry, environment, redactor.learn);
+  demandSurface(surface, registry, tools);
+  const audit = openAudit(registry.stack, settings.auditFile);
+  const { approvalForWrites, maxResultBytes } = settings;
+  const pipeline = createPipeline({ flags, audit, redactor, approvalForWrites, maxResultBytes });
+  const inFlight = createInFlight();
+  const service = createService({ registry, tools, flags, pipeline, inFlight });
+  return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
+}
+
+async function drain({ inFlight }: Core): Promise<void> {
+  if (await inFlight.emptyWithin(DRAIN_MS)) return;
+  inFlight.abortAll();
+  await inFlight.emptyWithin(FLUSH_MS);
+}
+
+async function release({ adapter, tools, audit }: Core): Promise<void> {
+  await adapter.close();
+  await tools.close();
+  audit.close();
+}
+
+async function closeHttp(server: Server, core: Core): Promise<void> {
+  const closed = once(server, "close");
+  server.close();
+  await drain(core);
+  await core.adapter.close();
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), FLUSH_MS);
+  await closed;
+  clearTimeout(cut);
+  await release(core);
+}
+
+/** Runs `work` once, however often it is asked for. */
+function onlyOnce(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return async () => await (done ??= work());
+}
+
+async function startHttp(options: ServerOptions): Promise<RunningServer> {
+  const core = buildCore(options);
+  const keys = takeApiKeys(options.environment, core.redactor.learn);
+  let open = true;
+  const server = createFrontDoor({ ...core, keys, isOpen: () => open });
+  server.listen(core.settings.port, core.settings.bind);
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : null,
+    ended: new Promise(() => undefined),
+    close: onlyOnce(async () => {
+      open = false;
+      await closeHttp(server, core);
+    }),
+  };
+}
+
+function startStdio(options: ServerOptions): RunningServer {
+  const core = buildCore(options);
+  const principal = stdioPrincipal(options.environment);
+  const stop = new AbortController();
+  const open = (): ReturnType<typeof openExchange> => {
+    const exchange = openExchange(core.audit);
+    exchange.note({ principal });
+    return exchange;
+  };
+  return {
+    port: null,
+    ended: core.adapter.serveStdio(open, stop.signal),
+    close: onlyOnce(async () => {
+      await drain(core);
+      stop.abort();
+      await release(core);
+    }),
+  };
+}
+
+/**
+ * Starts one emitted server. Rejects with a StartError or SettingError, before anything listens, when the
+ * environment, the lock or the key does not allow it.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  return options.transport === "stdio" ? startStdio(options) : await startHttp(options);
+}

@@ -1,0 +1,82 @@
+import { toolDigest } from "#runtime/digest";
+import type { Pinned } from "#runtime/digest";
+import type { Registry } from "#runtime/registry";
+import { StartError } from "#runtime/start-error";
+import type { ToolEntry, ToolIndex } from "#runtime/tool-index";
+
+interface PinnedTool extends Pinned {
+  readonly link: string;
+  readonly access: string;
+  readonly hash: string;
+}
+
+/** The part of `surface.lock.json` that the server holds itself to: what reviewers have seen. */
+export interface Surface {
+  readonly stack: string;
+  readonly environment: string | null;
+  readonly tools: readonly PinnedTool[];
+}
+
+const REMEDY = "generate again and review the difference";
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isPinnedTool(value: unknown): value is PinnedTool {
+  if (!isRecord(value)) return false;
+  const texts = ["name", "title", "description", "link", "access", "hash"];
+  const records = ["inputSchema", "outputSchema", "annotations"];
+  return texts.every((key) => typeof value[key] === "string") && records.every((key) => isRecord(value[key]));
+}
+
+/** Reads the lock; throws a StartError when it is not one. */
+export function parseSurface(text: string): Surface {
+  let lock: unknown;
+  try {
+    lock = JSON.parse(text);
+  } catch {
+    throw new StartError(`surface.lock.json is not valid JSON: ${REMEDY}`);
+  }
+  if (!isRecord(lock) || lock["version"] !== 1)
+    throw new StartError(`surface.lock.json is not of version 1: ${REMEDY}`);
+  const { stack, environment, tools } = lock;
+  const isNamed = typeof stack === "string" && (environment === null || typeof environment === "string");
+  if (!isNamed || !Array.isArray(tools) || !tools.every(isPinnedTool)) {
+    throw new StartError(`surface.lock.json is incomplete: ${REMEDY}`);
+  }
+  return { stack, environment, tools };
+}
+
+function differenceOf(entry: ToolEntry, pinned: PinnedTool): string | undefined {
+  if (entry.allowed === undefined) return "is not permitted by the registry";
+  if (pinned.link !== entry.allowed.link) return "belongs to another link";
+  if (pinned.access !== entry.allowed.access) return "has another access";
+  // Both, because a reviewer reads the text of the lock and not its digest.
+  if (pinned.hash !== toolDigest(pinned)) return "has a hash that is not its own";
+  return pinned.hash === toolDigest(entry.tool) ? undefined : "is not what was reviewed";
+}
+
+/**
+ * Demands that the tools of the code are the tools of the lock, one by one and byte by byte: what a model
+ * reads about a tool is an instruction to it. Throws a StartError that names the first tool that differs.
+ */
+export function demandSurface(surface: Surface, registry: Registry, tools: ToolIndex): void {
+  if (surface.stack !== registry.stack || surface.environment !== registry.environment) {
+    throw new StartError(`surface.lock.json belongs to another stack or environment: ${REMEDY}`);
+  }
+  const pins = new Map(surface.tools.map((pin) => [pin.name, pin]));
+  for (const entry of tools.entries) {
+    if (entry.allowed === undefined) continue;
+    const pin = pins.get(entry.tool.name);
+    if (pin === undefined)
+      throw new StartError(`tool ${entry.tool.name} is not in surface.lock.json: ${REMEDY}`);
+  }
+  for (const pin of surface.tools) {
+    const entry = tools.find(pin.name);
+    const difference = entry === undefined ? "does not exist" : differenceOf(entry, pin);
+    if (difference !== undefined) {
+      throw new StartError(`tool ${pin.name} of surface.lock.json ${difference}: ${REMEDY}`);
+    }
+  }
+}

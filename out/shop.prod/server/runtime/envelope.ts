@@ -1,0 +1,30 @@
+import type { FaultCode } from "#runtime/fault";
+import type { ToolResult } from "#runtime/tool";
+
+export interface Truncation {
+  readonly by: "rows" | "bytes" | "cells" | "time" | "upstream";
+  readonly limit: number;
+  readonly hint?: string;
+}
+
+/** What every tool of every service answers: one shape, so that a client learns it once. */
+export interface Envelope {
+  /** The linked component's key. */
+  readonly service: string;
+  readonly link: string;
+  readonly tool: string;
+  readonly data: unknown;
+  readonly page: NonNullable<ToolResult["page"]> | null;
+  readonly truncated: boolean;
+  readonly truncation: Truncation | null;
+  readonly elapsed_ms: number;
+  readonly redactions: number;
+  readonly warnings: readonly string[];
+}
+
+/** What the caller reads when a call fails. */
+export interface Fault {
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly hint?: string;
+}

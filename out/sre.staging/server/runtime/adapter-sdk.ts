@@ -1,0 +1,176 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { NodeStreamableHTTPServerTransport, toNodeHandler, toWebRequest } from "@modelcontextprotocol/node";
+import {
+  createMcpHandler,
+  isInitializeRequest,
+  isLegacyRequest,
+  ProtocolError,
+  Server,
+} from "@modelcontextprotocol/server";
+import type { CallToolResult, ListToolsResult, Transport } from "@modelcontextprotocol/server";
+import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
+import { createCancellations } from "#runtime/cancellations";
+import type { Caller, McpService, ToolAnswer, ToolListing } from "#runtime/mcp-service";
+import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
+import type { Exchange } from "#runtime/exchange";
+import { createSessions } from "#runtime/sessions";
+import { createStdioLog } from "#runtime/stdio-log";
+import type { StdioLog } from "#runtime/stdio-log";
+
+const MAX_STDIO_BYTES = 1024 * 1024;
+
+function toolsOf(listings: readonly ToolListing[]): ListToolsResult["tools"] {
+  return listings.map((listing) => ({
+    ...listing,
+    inputSchema: { ...listing.inputSchema, type: "object" },
+    outputSchema: { ...listing.outputSchema, type: "object" },
+  }));
+}
+
+function resultOf({ content, structuredContent, ...rest }: ToolAnswer): CallToolResult {
+  const structured = structuredContent === undefined ? {} : { structuredContent: { ...structuredContent } };
+  return { ...rest, content: [...content], ...structured };
+}
+
+/** On whose behalf the request with this id is answered. */
+type CallerOf = (id: string | number) => Caller;
+
+function createServer(service: McpService, tools: ListToolsResult["tools"], callerOf: CallerOf): Server {
+  const server = new Server(
+    { name: service.name, version: service.version },
+    { capabilities: { tools: {}, prompts: {}, resources: {} }, instructions: service.instructions },
+  );
+  const cancellations = createCancellations();
+  server.setRequestHandler("tools/list", () => ({ tools }));
+  server.setRequestHandler("prompts/list", () => ({ prompts: [] }));
+  server.setRequestHandler("resources/list", () => ({ resources: [] }));
+  server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [] }));
+  server.setRequestHandler("tools/call", async ({ params }, context) => {
+    const caller = callerOf(context.mcpReq.id);
+    const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);
+    const answer = await cancellations.during(JSON.stringify(context.mcpReq.id), gone, async (signal) =>
+      service.callTool(params.name, params.arguments ?? {}, { ...caller, signal }),
+    );
+    if (answer === undefined) throw new ProtocolError(UNKNOWN_TOOL_CODE, unknownToolMessage(params.name));
+    return resultOf(answer);
+  });
+  // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
+  server.setNotificationHandler("notifications/cancelled", ({ params }) => {
+    if (params.requestId !== undefined) cancellations.cancel(JSON.stringify(params.requestId));
+  });
+  return server;
+}
+
+function refuseSession(response: ServerResponse, status: number, message: string): void {
+  const error = { jsonrpc: "2.0", id: null, error: { code: status === 404 ? -32_001 : -32_000, message } };
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(error));
+}
+
+/** The 2025-era revisions: a session each, opened by `initialize` and used by its principal only. */
+function createSessionEndpoint(newServer: () => Server): Pick<Adapter, "answer" | "close"> {
+  const sessions = createSessions<NodeStreamableHTTPServerTransport>(
+    { perOwner: 500, idleMs: 30 * 60_000 },
+    async (transport) => await transport.close(),
+  );
+  const open = async ({ caller, request, response, body }: McpRequest): Promise<void> => {
+    const owner = caller.exchange.facts().principal?.id ?? "";
+    const transport = new NodeStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      enableJsonResponse: true,
+      onsessioninitialized: (id) => sessions.add(id, owner, transport),
+      onsessionclosed: (id) => sessions.remove(id),
+    });
+    await newServer().connect(transport);
+    await transport.handleRequest(request, response, body);
+    if (transport.sessionId === undefined) await transport.close();
+  };
+  return {
+    answer: async (mcp) => {
+      const { caller, request, response, body } = mcp;
+      const id = request.headers["mcp-session-id"];
+      if (typeof id !== "string") {
+        if (isInitializeRequest(body)) return await open(mcp);
+        return refuseSession(response, 400, "Bad Request: Mcp-Session-Id header is required");
+      }
+      const transport = sessions.find(id, caller.exchange.facts().principal?.id ?? "");
+      if (transport === undefined) return refuseSession(response, 404, "Session not found");
+      await transport.handleRequest(request, response, body);
+    },
+    close: sessions.closeAll,
+  };
+}
+
+/** The client on the other end of this process, with its messages shown to the log as they pass. */
+function loggedStdio(log: StdioLog, onEnd: () => void): Transport {
+  const stdio = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: MAX_STDIO_BYTES });
+  const transport: Transport = {
+    start: async () => {
+      stdio.onmessage = (message) => {
+        log.arrive(message);
+        transport.onmessage?.(message);
+      };
+      stdio.onerror = (error) => transport.onerror?.(error);
+      stdio.onclose = () => {
+        log.end();
+        transport.onclose?.();
+        onEnd();
+      };
+      await stdio.start();
+    },
+    send: async (message) => {
+      await stdio.send(message);
+      log.leave(message);
+    },
+    close: async () => await stdio.close(),
+  };
+  return transport;
+}
+
+async function serveConnection(
+  newServer: (callerOf: CallerOf) => Server,
+  open: () => Exchange,
+  stop: AbortSignal,
+): Promise<void> {
+  const log = createStdioLog(open);
+  await new Promise<void>((resolve) => {
+    const transport = loggedStdio(log, resolve);
+    const connection = serveStdio(() => newServer(log.callerOf), { transport });
+    stop.addEventListener("abort", () => void connection.close(), { once: true });
+  });
+}
+
+/**
+ * The official library, low level: revision 2026-07-28 without sessions, and the 2025-era revisions with
+ * sessions, on one endpoint.
+ */
+export const createAdapter: CreateAdapter = (service) => {
+  const tools = toolsOf(service.listTools());
+  const callers = new AsyncLocalStorage<Caller>();
+  const newServer = (callerOf: CallerOf): Server => createServer(service, tools, callerOf);
+  const newHttpServer = (): Server =>
+    newServer(() => {
+      const caller = callers.getStore();
+      if (caller === undefined) throw new ProtocolError(-32_603, "Internal error");
+      return caller;
+    });
+  const legacy = createSessionEndpoint(newHttpServer);
+  const modern = createMcpHandler(newHttpServer, { legacy: "reject", maxSubscriptions: 100 });
+  const answerModern = toNodeHandler(modern);
+  return {
+    answer: async (mcp) =>
+      await callers.run(mcp.caller, async () => {
+        const { method = "", url = "" } = mcp.request;
+        const request = Object.assign(mcp.request, { method, url });
+        const isLegacy = await isLegacyRequest(await toWebRequest(request, mcp.body ?? ""), mcp.body);
+        await (isLegacy ? legacy.answer(mcp) : answerModern(request, mcp.response, mcp.body));
+      }),
+    serveStdio: async (open, stop) => await serveConnection(newServer, open, stop),
+    close: async () => {
+      await legacy.close();
+      await modern.close();
+    },
+  };
+};

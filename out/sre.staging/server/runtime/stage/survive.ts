@@ -1,0 +1,14 @@
+import type { Stage } from "#runtime/call";
+import { internalFault } from "#runtime/internal-fault";
+import type { Redactor } from "#runtime/redactor";
+
+/** Makes a fault of everything that the stages below did not expect, so that the caller always gets an answer. */
+export function survive(redactor: Redactor): Stage {
+  return async (call, next) => {
+    try {
+      return await next(call);
+    } catch (thrown) {
+      return internalFault(call, thrown, redactor);
+    }
+  };
+}

@@ -1,0 +1,39 @@
+import { Console } from "node:console";
+import { readFileSync } from "node:fs";
+import { createAdapter } from "#adapter";
+import { startServer } from "#runtime/server";
+import { SettingError } from "#runtime/settings";
+import { StartError } from "#runtime/start-error";
+import { parseSurface } from "#runtime/surface";
+import { registry } from "./registry.ts";
+
+const transport = process.argv.includes("--stdio") ? "stdio" : "http";
+
+// What a library prints must not stand between the messages of the protocol.
+if (transport === "stdio") globalThis.console = new Console(process.stderr);
+
+async function main(): Promise<void> {
+  const surface = parseSurface(readFileSync(new URL("./surface.lock.json", import.meta.url), "utf8"));
+  const server = await startServer({
+    registry,
+    surface,
+    environment: process.env,
+    adapter: createAdapter,
+    transport,
+  });
+  if (server.port !== null) process.stderr.write(`${registry.stack}: listening on port ${server.port}\n`);
+  const stop = (): void =>
+    void server.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  void server.ended.then(stop);
+}
+
+main().catch((error: unknown) => {
+  const expected = error instanceof StartError || error instanceof SettingError;
+  process.stderr.write(`${registry.stack}: cannot start: ${expected ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "#runtime/canonical-json";
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** Identifies what was asked of which tool without holding it; approvals and audit rows share it. */
+export function argumentsDigest(component: string, tool: string, args: unknown): string {
+  return sha256(`mcp-args\0v1\0${component}\0${tool}\0${canonicalJson(args)}`);
+}
+
+/** Everything that a model reads about a tool. */
+export interface Pinned {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: unknown;
+  readonly outputSchema: unknown;
+  readonly annotations: unknown;
+}
+
+/** Changes exactly when a model would see a change. */
+export function toolDigest(tool: Pinned): string {
+  const { name, title, description, inputSchema, outputSchema, annotations } = tool;
+  const seen = { name, title, description, inputSchema, outputSchema, annotations };
+  return `sha256:${sha256(`mcp_tool\0 1\0${canonicalJson(seen)}`)}`;
+}
