@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { catalog, treeOf } from "./harness/in-process.ts";
+import type { FileTree } from "../generator/tree/file-tree.ts";
+
+/** A stack in which the type is drawn, with and without a link from `mcp`; a second service stays linked. */
+function drawing(type: string, link: string): string {
+  const scope = catalog.types.get(type)?.tools?.scope;
+  const subs = scope === undefined ? "" : `${scope}: [one, two]`;
+  const other = type === "prometheus" ? "valkey" : "prometheus";
+  return `apiVersion: topology/v1
+stack: stack
+components:
+${catalog.types.get(type)?.builtin === undefined ? `  ${type}: {namespace: subject, ${subs}}` : ""}
+  neighbour: {type: ${other}, namespace: beside}
+links:
+  mcp: {neighbour: read${link}}
+`;
+}
+
+interface Surface {
+  readonly tools: readonly { readonly name: string; readonly link: string }[];
+  readonly credentials: readonly string[];
+  readonly egress: readonly string[];
+  readonly flags: Readonly<Record<string, boolean>>;
+}
+
+const text = (tree: FileTree, path: string): string => tree.get(path)?.text ?? "";
+const surface = (tree: FileTree): Surface => JSON.parse(text(tree, "server/surface.lock.json")) as Surface;
+const dependencies = (tree: FileTree): readonly string[] =>
+  Object.keys(
+    (JSON.parse(text(tree, "server/package.json")) as { dependencies: Record<string, string> }).dependencies,
+  );
+
+/** Files that may differ between a drawing with the link and the same drawing without it. */
+const CONSEQUENCES =
+  /^(server\/(tools|runtime)\/|server\/(registry\.ts|surface\.lock\.json|package(-lock)?\.json|topology\.json)$|k8s\/configmap\.yaml$|principals\/|governance\/|docs\/|README\.md$)/;
+
+/** Files of later consequences: the day one is emitted, this test must be told what to demand of it. */
+const NOT_YET = [
+  "credentials/cloud.sops.env",
+  "k8s/secret.sops.yaml",
+  "k8s/networkpolicy.yaml",
+  "k8s/rbac.yaml",
+  "governance/policy.json",
+];
+
+const types = [...catalog.types.values()].filter(({ mcp }) => mcp === "tools");
+
+describe("S1: the invariant: all consequences of a link come with it and go with it", () => {
+  it("covers every type that has tools", () => {
+    expect(types.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(["cnpg", "postgresql", "prometheus", "stack_agent", "valkey"]),
+    );
+  });
+
+  it.each(types.map((type) => [type.type, type] as const))("%s", async (name, type) => {
+    const canWrite = (catalog.modules.get(name)?.tools ?? []).some(({ effect }) => effect !== "read");
+    const linked = await treeOf(drawing(name, `, ${name}: ${canWrite ? "write" : "read"}`));
+    const unlinked = await treeOf(drawing(name, ""));
+    const prefix = `MCP_${type.tools?.service ?? ""}`;
+    const id = `mcp->${name}`;
+    const usesNetwork = type.tools?.ports === undefined;
+
+    // 1. one tool module
+    const modules = (tree: FileTree): readonly string[] =>
+      [...tree.keys()].filter((path) => path.startsWith("server/tools/"));
+    expect(modules(linked)).toEqual([`server/tools/${name}.ts`, "server/tools/neighbour.ts"].sort());
+    expect(modules(unlinked)).toEqual(["server/tools/neighbour.ts"]);
+
+    // 2. credentials of this link's account, and only of it
+    const own = (tree: FileTree): readonly string[] =>
+      surface(tree).credentials.filter((variable) => variable.startsWith(`${prefix}_`));
+    const declared = new Set(own(linked));
+    expect(declared.size > 0).toBe(usesNetwork);
+    expect(own(unlinked)).toEqual([]);
+
+    // 3. one write flag, when the type can write
+    const flag = `${prefix}_WRITE_ACCESS`;
+    expect(surface(linked).flags[flag]).toBe(canWrite ? true : undefined);
+    expect(text(linked, "k8s/configmap.yaml").includes(`"${flag}": "true"`)).toBe(canWrite);
+    expect(text(unlinked, "k8s/configmap.yaml")).not.toContain(prefix);
+
+    // 4. egress to its pods
+    expect(surface(linked).egress.length - surface(unlinked).egress.length).toBe(usesNetwork ? 1 : 0);
+
+    // 5. an account on the service
+    const principals = (tree: FileTree): number =>
+      [...tree.keys()].filter((path) => path.startsWith(`principals/${name}/`)).length;
+    expect(principals(linked) > 0).toBe(usesNetwork);
+    expect(principals(unlinked)).toBe(0);
+
+    // 6. pins in the lock
+    expect(surface(linked).tools.some(({ link }) => link === id)).toBe(true);
+    expect(surface(unlinked).tools.some(({ link }) => link === id)).toBe(false);
+
+    // 7. the client library
+    for (const library of type.tools?.libraries ?? []) {
+      expect(dependencies(linked)).toContain(library);
+      expect(dependencies(unlinked)).not.toContain(library);
+    }
+
+    // 8. what people read
+    for (const path of ["docs/ACCESS.md", "docs/TOOLS.md"]) {
+      expect(text(linked, path)).toContain(`${name}: `);
+      expect(text(unlinked, path)).not.toContain(`${name}: `);
+    }
+    expect(text(linked, "docs/topology.mmd")).not.toBe(text(unlinked, "docs/topology.mmd"));
+
+    // and nothing else changes
+    const changed = [...new Set([...linked.keys(), ...unlinked.keys()])].filter(
+      (path) => text(linked, path) !== text(unlinked, path),
+    );
+    expect(changed.filter((path) => !CONSEQUENCES.test(path))).toEqual([]);
+
+    // no trace of it is left where the drawing itself is not shown
+    for (const [path, file] of unlinked) {
+      if (!/^(docs|governance|server\/topology)/.test(path))
+        expect(file.text, path).not.toContain(`${prefix}_`);
+    }
+  });
+
+  it("later consequences are not forgotten", async () => {
+    const tree = await treeOf(drawing("valkey", ", valkey: write"));
+    expect(NOT_YET.filter((path) => tree.has(path))).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createRedactor } from "#runtime/redactor";
+
+function redactorFor(...secrets: readonly string[]): ReturnType<typeof createRedactor> {
+  const redactor = createRedactor();
+  secrets.forEach((secret) => redactor.learn(secret));
+  return redactor;
+}
+
+describe("redactor", () => {
+  it("finds a secret in every encoding, wherever it stands in the encoded text", () => {
+    const secret = fc
+      .string({ minLength: 12, maxLength: 40, unit: "binary-ascii" })
+      .filter((text) => /^[\x20-\x7e]+$/.test(text));
+    const around = fc.string({ maxLength: 20 });
+    fc.assert(
+      fc.property(secret, around, around, (value, before, after) => {
+        const { text } = redactorFor(value);
+        const whole = `${before}${value}${after}`;
+        expect(text(whole).value).not.toContain(value);
+        for (const encoding of ["base64", "base64url", "hex"] as const) {
+          const encoded = Buffer.from(whole).toString(encoding);
+          const middle = Buffer.from(value).toString(encoding).slice(4, -4);
+          expect(text(encoded).count, encoding).toBeGreaterThan(0);
+          if (before === "") expect(text(encoded).value).not.toContain(middle);
+        }
+        expect(text(encodeURIComponent(value)).value).not.toContain(encodeURIComponent(value));
+        expect(text(JSON.stringify({ v: value })).value).not.toContain(JSON.stringify(value).slice(1, -1));
+      }),
+    );
+  });
+
+  it("leaves ordinary data alone", () => {
+    const { value } = redactorFor("correct horse battery");
+    const data = {
+      text: "the secretary tokenized 12 passwords; see https://example.com/a:b?c=d and mail a@b.example",
+      tokenizer: "standard",
+      max_tokens: 5,
+      rows: [1, true, null, "2026-01-01T00:00:00Z"],
+      expr: 'sum(rate(http_requests_total{job="api"}[5m]))',
+      nested: { secretName: "db", passwords: 3 },
+    };
+    expect(value(data)).toEqual({ value: data, count: 0 });
+  });
+
+  it.each([
+    ["https://user:pa55@example.com/x", "https://[redacted]@example.com/x"],
+    ["redis://:pa55word@cache:6379", "redis://[redacted]@cache:6379"],
+    ["Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"],
+    ['{\\"password\\": \\"hunter2\\"}', '{\\"password\\": [redacted]}'],
+    ["api_key='k 1' x", "api_key=[redacted] x"],
+    ["-----BEGIN PRIVATE KEY-----\nProc-Type: 4\nabc\n-----END PRIVATE KEY----- tail", "[redacted] tail"],
+    ["-----BEGIN EC PRIVATE KEY-----\nabc", "[redacted]"],
+  ])("makes of %s: %s", (text, expected) => expect(redactorFor().text(text).value).toBe(expected));
+
+  it("counts what it replaces, in keys and values", () => {
+    const { value } = redactorFor("s3cret-value");
+    expect(
+      value({ "s3cret-value": ["s3cret-value s3cret-value"], password: "x", other: { token: "" } }),
+    ).toEqual({
+      value: { "[redacted]": ["[redacted] [redacted]"], password: "[redacted]", other: { token: "" } },
+      count: 4,
+    });
+  });
+
+  it("tells the two base64 alphabets apart", () => {
+    const secret = "??>>~~??>>~~??>>~~";
+    for (const encoding of ["base64", "base64url"] as const) {
+      const encoded = Buffer.from(`a${secret}`).toString(encoding);
+      expect(encoded).toMatch(encoding === "base64" ? /[+/]/ : /[-_]/);
+      expect(redactorFor(secret).text(encoded).count, encoding).toBe(1);
+    }
+  });
+
+  it("does not learn what is too short to tell apart", () => {
+    expect(redactorFor("abc").text("abc abcde").value).toBe("abc abcde");
+  });
+
+  it("costs linear time on hostile text", () => {
+    const { text } = redactorFor("some-secret-value");
+    const hostile = [
+      "-----BEGIN A-----",
+      "eyJ-",
+      "://a:",
+      "password",
+      "password=\\",
+      "a-",
+      "token:\n",
+      "\u001b]",
+    ].map((piece) => piece.repeat(500_000 / piece.length));
+    for (const long of hostile) {
+      const started = performance.now();
+      text(long);
+      expect(performance.now() - started, long.slice(0, 20)).toBeLessThan(2_000);
+    }
+  });
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    root: new URL("..", import.meta.url).pathname,
+    globalSetup: ["test/global-setup.ts"],
+    include: ["test/**/*.test.ts", "templates/**/*.test.ts", "generator/**/*.test.ts", "hooks/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "out/**", "test/cases/**", "templates/*/live.test.ts", "test/live/**"],
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+  },
+});
