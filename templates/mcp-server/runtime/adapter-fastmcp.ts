@@ -9,30 +9,18 @@ import {
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import type { CallToolResult, JSONRPCMessage, ListToolsResult } from "@modelcontextprotocol/sdk/types.js";
+import type { JSONRPCMessage, ListToolsResult } from "@modelcontextprotocol/sdk/types.js";
 import { FastMCPSession } from "fastmcp";
 import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
 import { createCancellations } from "#runtime/cancellations";
 import type { Cancellations } from "#runtime/cancellations";
 import type { Exchange } from "#runtime/exchange";
-import type { Caller, McpService, ToolAnswer, ToolListing } from "#runtime/mcp-service";
+import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import { createStdioLog } from "#runtime/stdio-log";
+import { wireResult, wireTools } from "#runtime/wire";
 
 const MAX_STDIO_BYTES = 1024 * 1024;
-
-function toolsOf(listings: readonly ToolListing[]): ListToolsResult["tools"] {
-  return listings.map((listing) => ({
-    ...listing,
-    inputSchema: { ...listing.inputSchema, type: "object" },
-    outputSchema: { ...listing.outputSchema, type: "object" },
-  }));
-}
-
-function resultOf({ content, structuredContent, ...rest }: ToolAnswer): CallToolResult {
-  const structured = structuredContent === undefined ? {} : { structuredContent: { ...structuredContent } };
-  return { ...rest, content: [...content], ...structured };
-}
 
 // What fastmcp logs are faults of clients, with stacks; the audit has a row for each of them.
 const SILENT = { debug: () => {}, error: () => {}, info: () => {}, log: () => {}, warn: () => {} };
@@ -84,7 +72,7 @@ function createSession(
     if (answer === undefined) {
       throw Object.assign(new Error(unknownToolMessage(params.name)), { code: UNKNOWN_TOOL_CODE });
     }
-    return resultOf(answer);
+    return wireResult(answer);
   });
   // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
   session.server.setNotificationHandler(CancelledNotificationSchema, ({ params }) => {
@@ -168,7 +156,7 @@ async function serveConnection(
 
 /** fastmcp, without sessions and behind the front door: its own HTTP server, with its routes, never starts. */
 export const createAdapter: CreateAdapter = (service) => {
-  const tools = toolsOf(service.listTools());
+  const tools = wireTools(service.listTools());
   const cancellations = createCancellations();
   const newSession = (correlation: Correlation): FastMCPSession => createSession(service, tools, correlation);
   const answer: Adapter["answer"] = async (mcp) => {

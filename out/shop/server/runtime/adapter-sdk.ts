@@ -9,31 +9,19 @@ import {
   ProtocolError,
   Server,
 } from "@modelcontextprotocol/server";
-import type { CallToolResult, ListToolsResult, Transport } from "@modelcontextprotocol/server";
+import type { ListToolsResult, Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
 import { createCancellations } from "#runtime/cancellations";
-import type { Caller, McpService, ToolAnswer, ToolListing } from "#runtime/mcp-service";
+import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import type { Exchange } from "#runtime/exchange";
 import { createSessions } from "#runtime/sessions";
 import { createStdioLog } from "#runtime/stdio-log";
+import { wireResult, wireTools } from "#runtime/wire";
 import type { StdioLog } from "#runtime/stdio-log";
 
 const MAX_STDIO_BYTES = 1024 * 1024;
-
-function toolsOf(listings: readonly ToolListing[]): ListToolsResult["tools"] {
-  return listings.map((listing) => ({
-    ...listing,
-    inputSchema: { ...listing.inputSchema, type: "object" },
-    outputSchema: { ...listing.outputSchema, type: "object" },
-  }));
-}
-
-function resultOf({ content, structuredContent, ...rest }: ToolAnswer): CallToolResult {
-  const structured = structuredContent === undefined ? {} : { structuredContent: { ...structuredContent } };
-  return { ...rest, content: [...content], ...structured };
-}
 
 /** On whose behalf the request with this id is answered. */
 type CallerOf = (id: string | number) => Caller;
@@ -55,7 +43,7 @@ function createServer(service: McpService, tools: ListToolsResult["tools"], call
       service.callTool(params.name, params.arguments ?? {}, { ...caller, signal }),
     );
     if (answer === undefined) throw new ProtocolError(UNKNOWN_TOOL_CODE, unknownToolMessage(params.name));
-    return resultOf(answer);
+    return wireResult(answer);
   });
   // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
   server.setNotificationHandler("notifications/cancelled", ({ params }) => {
@@ -147,7 +135,7 @@ async function serveConnection(
  * sessions, on one endpoint.
  */
 export const createAdapter: CreateAdapter = (service) => {
-  const tools = toolsOf(service.listTools());
+  const tools = wireTools(service.listTools());
   const callers = new AsyncLocalStorage<Caller>();
   const newServer = (callerOf: CallerOf): Server => createServer(service, tools, callerOf);
   const newHttpServer = (): Server =>
