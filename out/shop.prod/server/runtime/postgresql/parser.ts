@@ -1,7 +1,7 @@
 import { ToolFault } from "#runtime/fault";
 
 export const MAX_SQL = 20_000;
-const MAX_NESTING = 2500;
+const MAX_NESTING = 1000;
 
 type Parse = (sql: string) => unknown;
 
