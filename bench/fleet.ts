@@ -51,7 +51,6 @@ function measure(program: string): Outcome {
       measured: none.medianMs / start.medianMs,
       most: 3,
       unit: "times",
-      isOpen: true,
     },
     {
       id: "G3",
@@ -59,7 +58,6 @@ function measure(program: string): Outcome {
       measured: all.medianMs / copy.medianMs,
       most: 6,
       unit: "times",
-      isOpen: true,
     },
     {
       id: "G3",
@@ -67,7 +65,6 @@ function measure(program: string): Outcome {
       measured: all.memoryMb / one.memoryMb,
       most: 2,
       unit: "times",
-      isOpen: true,
     },
   ];
   for (const place of [fresh, settled, single]) place.remove();

@@ -35,8 +35,8 @@ for (const suite of suites) {
   const outcome = await suite.run(program);
   if (!args.includes("--clean")) saveResult(suite, outcome);
   process.stdout.write(printed(suite, outcome));
-  missed += outcome.goals.filter((goal) => !isReached(goal) && goal.isOpen !== true).length;
+  missed += outcome.goals.filter((goal) => !isReached(goal)).length;
 }
 process.stdout.write("G5 is skipped: the other generators are no dependencies of this project.\n");
-process.stdout.write(missed === 0 ? "all goals reached but the open ones\n" : `${missed} goals missed\n`);
+process.stdout.write(missed === 0 ? "all goals reached\n" : `${missed} goals missed\n`);
 if (args.includes("--gate") && missed > 0) process.exitCode = 1;
