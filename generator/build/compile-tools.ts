@@ -3,8 +3,9 @@
  * where to cut. `generate` then joins pieces of text and never parses TypeScript.
  */
 import { Node, Project, SyntaxKind } from "ts-morph";
-import type { CallExpression, ImportDeclaration, SourceFile, Statement } from "ts-morph";
+import type { CallExpression, SourceFile } from "ts-morph";
 import type { Piece } from "../catalog/compiled.ts";
+import { conditionalRanges } from "./cut.ts";
 
 /** A tool module that cannot be cut or filled; names the place in the template. */
 export class TemplateError extends Error {
@@ -21,8 +22,6 @@ interface Edit {
   readonly end: number;
   readonly piece: Piece | undefined;
 }
-
-const SLOT_MODULE = "#runtime/slot";
 
 function callsOf(source: SourceFile, name: string): CallExpression[] {
   return source
@@ -95,57 +94,6 @@ function writeTools(path: string, source: SourceFile): ReadonlyMap<string, strin
   return found;
 }
 
-/** A unit that is kept or cut as a whole: a statement, or one name of an import. */
-interface Unit {
-  readonly node: Node;
-  readonly names: readonly string[];
-  readonly uses: ReadonlySet<string>;
-  readonly isRoot: boolean;
-}
-
-function isReference(identifier: Node): boolean {
-  const parent = identifier.getParent();
-  if (Node.isPropertyAccessExpression(parent)) return parent.getNameNode() !== identifier;
-  if (Node.isPropertyAssignment(parent) || Node.isMethodDeclaration(parent))
-    return parent.getNameNode() !== identifier;
-  if (Node.isPropertySignature(parent) || Node.isMethodSignature(parent))
-    return parent.getNameNode() !== identifier;
-  if (Node.isBindingElement(parent)) return parent.getInitializer() === identifier;
-  if (Node.isParameterDeclaration(parent)) return parent.getNameNode() !== identifier;
-  if (Node.isQualifiedName(parent)) return parent.getRight() !== identifier;
-  return true;
-}
-
-function referencesIn(node: Node, topLevel: ReadonlySet<string>, except: ReadonlySet<Node>): Set<string> {
-  const uses = new Set<string>();
-  for (const identifier of node.getDescendantsOfKind(SyntaxKind.Identifier)) {
-    const name = identifier.getText();
-    if (!topLevel.has(name) || uses.has(name) || except.has(identifier) || !isReference(identifier)) continue;
-    uses.add(name);
-  }
-  return uses;
-}
-
-function declaredNames(statement: Statement): string[] {
-  if (Node.isVariableStatement(statement)) return statement.getDeclarations().map((d) => d.getName());
-  if (Node.isFunctionDeclaration(statement) || Node.isClassDeclaration(statement)) {
-    const name = statement.getName();
-    return name === undefined ? [] : [name];
-  }
-  if (Node.isInterfaceDeclaration(statement) || Node.isTypeAliasDeclaration(statement))
-    return [statement.getName()];
-  return [];
-}
-
-function importedNames(declaration: ImportDeclaration): { node: Node; name: string }[] {
-  const names = declaration.getNamedImports().map((specifier) => ({
-    node: specifier as Node,
-    name: specifier.getAliasNode()?.getText() ?? specifier.getName(),
-  }));
-  const whole = declaration.getDefaultImport() ?? declaration.getNamespaceImport();
-  return whole === undefined ? names : [...names, { node: declaration as Node, name: whole.getText() }];
-}
-
 /** The elements of `tools: [...]` in `defineModule`, by the variable they name. */
 function listedTools(path: string, source: SourceFile): ReadonlyMap<string, Node> {
   const call = callsOf(source, "defineModule")[0];
@@ -160,115 +108,6 @@ function listedTools(path: string, source: SourceFile): ReadonlyMap<string, Node
     );
   }
   return new Map(array.getElements().map((element) => [element.getText(), element]));
-}
-
-function unitsOf(source: SourceFile, conditional: ReadonlySet<Node>): Unit[] {
-  const statements = source.getStatements();
-  const topLevel = new Set(
-    statements.flatMap((statement) =>
-      Node.isImportDeclaration(statement)
-        ? importedNames(statement).map((n) => n.name)
-        : declaredNames(statement),
-    ),
-  );
-  return statements.flatMap((statement): Unit[] => {
-    if (Node.isImportDeclaration(statement)) {
-      if (statement.getModuleSpecifierValue() === SLOT_MODULE) return [];
-      const names = importedNames(statement);
-      if (names.length === 0) return [{ node: statement, names: [], uses: new Set(), isRoot: true }];
-      return names.map(({ node, name }) => ({ node, names: [name], uses: new Set<string>(), isRoot: false }));
-    }
-    const names = declaredNames(statement);
-    const isRoot = names.length === 0 || (Node.isExportable(statement) && statement.isExported());
-    return [{ node: statement, names, uses: referencesIn(statement, topLevel, conditional), isRoot }];
-  });
-}
-
-function reach(units: readonly Unit[], start: Iterable<Unit>): ReadonlySet<Unit> {
-  const byName = new Map(units.flatMap((unit) => unit.names.map((name) => [name, unit] as const)));
-  const seen = new Set<Unit>(start);
-  for (const unit of seen) {
-    for (const name of unit.uses) {
-      const next = byName.get(name);
-      if (next !== undefined) seen.add(next);
-    }
-  }
-  return seen;
-}
-
-/** For each unit that only write tools reach, the names of those tools. */
-function cutUnits(
-  units: readonly Unit[],
-  writes: ReadonlyMap<string, string>,
-): ReadonlyMap<Unit, readonly string[]> {
-  const kept = reach(
-    units,
-    units.filter((unit) => unit.isRoot),
-  );
-  const needs = new Map<Unit, string[]>();
-  for (const [variable, tool] of writes) {
-    const start = units.filter((unit) => unit.names.includes(variable));
-    for (const unit of reach(units, start)) {
-      if (!kept.has(unit)) needs.set(unit, [...(needs.get(unit) ?? []), tool]);
-    }
-  }
-  return needs;
-}
-
-function elementEnd(element: Node): number {
-  const comma = element.getNextSibling();
-  return comma !== undefined && comma.getKind() === SyntaxKind.CommaToken ? comma.getEnd() : element.getEnd();
-}
-
-interface Range {
-  readonly start: number;
-  readonly end: number;
-  readonly needs: readonly string[] | undefined;
-}
-
-/** Where conditional text starts and ends; an import whose names are all conditional goes as a whole. */
-function rangesOf(
-  source: SourceFile,
-  units: readonly Unit[],
-  cuts: ReadonlyMap<Unit, readonly string[]>,
-): Range[] {
-  const ranges: Range[] = [];
-  const needsOf = new Map([...cuts].map(([unit, needs]) => [unit.node, needs]));
-  for (const statement of source.getStatements()) {
-    const whole = (needs: readonly string[] | undefined): Range => ({
-      start: statement.getFullStart(),
-      end: statement.getEnd(),
-      needs,
-    });
-    if (!Node.isImportDeclaration(statement)) {
-      const needs = needsOf.get(statement);
-      if (needs !== undefined) ranges.push(whole(needs));
-      continue;
-    }
-    if (statement.getModuleSpecifierValue() === SLOT_MODULE) {
-      ranges.push(whole(undefined));
-      continue;
-    }
-    const own = units.filter(
-      (unit) =>
-        unit.node === statement ||
-        unit.node.getFirstAncestorByKind(SyntaxKind.ImportDeclaration) === statement,
-    );
-    const conditional = own.filter((unit) => cuts.has(unit));
-    if (conditional.length === 0) continue;
-    if (conditional.length === own.length) {
-      ranges.push(whole([...new Set(conditional.flatMap((unit) => cuts.get(unit) ?? []))].sort()));
-    } else {
-      for (const unit of conditional) {
-        ranges.push({
-          start: unit.node.getFullStart(),
-          end: elementEnd(unit.node),
-          needs: cuts.get(unit) ?? [],
-        });
-      }
-    }
-  }
-  return ranges;
 }
 
 function piecesBetween(
@@ -309,15 +148,7 @@ export function compileTools(
       throw new TemplateError(path, source, `write tool "${variable}" is not in the module's list of tools`);
     return { element, tool: writes.get(variable) ?? "" };
   });
-  const units = unitsOf(source, new Set(conditionalElements.map(({ element }) => element)));
-  const ranges = [
-    ...rangesOf(source, units, cutUnits(units, writes)),
-    ...conditionalElements.map(({ element, tool }) => ({
-      start: element.getFullStart(),
-      end: elementEnd(element),
-      needs: [tool],
-    })),
-  ].sort((a, b) => a.start - b.start);
+  const ranges = conditionalRanges(source, writes, conditionalElements);
   const pieces: Piece[] = [];
   let at = 0;
   for (const range of ranges) {
