@@ -60,6 +60,17 @@ export interface CredentialSpec {
 /** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */
 export type SlotsOf<Module> = { readonly [K in Exclude<keyof Module, "tools" | "link">]: Module[K] };
 
+/** Rights in one namespace of the cluster, as a Role holds them. */
+export interface NamespaceRights {
+  readonly namespace: string;
+  readonly rules: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly resourceNames?: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+}
+
 export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   /** Of the tool names in the module's source, without `_`: `valkey`. */
   readonly prefix: string;
@@ -78,6 +89,11 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   credentials(link: McpLink): readonly CredentialSpec[];
   /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
   ports?(link: McpLink): readonly number[];
+  /**
+   * What the named tools need of the Kubernetes API itself. A server gets a service account token only when
+   * some link says so; left out, the link needs nothing.
+   */
+  rbac?(link: McpLink, tools: readonly string[]): readonly NamespaceRights[];
 }
 
 export interface ComponentType {
