@@ -1,51 +1,48 @@
 import { defineHook } from "#hook";
-import type { LinkModule } from "#hook";
+import type { Credential, CredentialFacts, LinkCredentials, LinkModule, Topology } from "#hook";
 
-/** A credential of a link's own account; the value is nowhere in the generator before the seal step. */
-export interface Credential {
-  readonly name: string;
-  readonly doc: string;
-  /** The service can be reached without it. */
-  readonly optional: boolean;
+/** 60 letters and digits: more than 128 bits for a password, more than 256 for a key that is compared by digest. */
+const PASSWORD_LENGTH = 32;
+const KEY_LENGTH = 44;
+
+function ownCredentials({ components }: Topology): readonly Credential[] {
+  const server = components.find(({ name }) => name === "mcp");
+  return [
+    {
+      name: "MCP_API_KEY",
+      doc: "Bearer key that a client must send; the gateway checks the same one.",
+      optional: false,
+      source: server?.secrets["api_key"] ?? { from: "implied", name: "MCP_API_KEY" },
+      length: KEY_LENGTH,
+      path: server?.path ?? ["links", "mcp"],
+    },
+  ];
 }
-
-export interface LinkCredentials {
-  readonly link: string;
-  readonly component: string;
-  /** Sorted by name. */
-  readonly credentials: readonly Credential[];
-}
-
-export interface CredentialFacts {
-  /** Every name that the emitted server may hold, its own key included; sorted. */
-  readonly names: readonly string[];
-  readonly own: readonly Credential[];
-  readonly links: readonly LinkCredentials[];
-}
-
-const OWN: readonly Credential[] = [
-  {
-    name: "MCP_API_KEY",
-    doc: "Bearer key that a client must send; the gateway checks the same one.",
-    optional: false,
-  },
-];
 
 const byName = (a: Credential, b: Credential): number => (a.name < b.name ? -1 : 1);
 
 function credentialsOf({ link, family, environment }: LinkModule): LinkCredentials {
-  const credentials = family
-    .credentials(link)
-    .map(({ name, doc, optional }) => ({ name: `${environment}_${name}`, doc, optional: optional === true }));
+  const credentials = family.credentials(link).map((spec): Credential => {
+    const name = `${environment}_${spec.name}`;
+    return {
+      name,
+      doc: spec.doc,
+      optional: spec.optional === true,
+      source: link.credentials[name] ?? { from: "implied", name },
+      length: spec.issued === true || spec.optional === true ? null : PASSWORD_LENGTH,
+      path: link.path,
+    };
+  });
   return { link: link.id, component: link.component.name, credentials: credentials.sort(byName) };
 }
 
 /** Names of the credentials that the drawn links need. A component without a link contributes none. */
 export default defineHook({
   name: "credentials",
-  derive: (_topology, _facts, generation): CredentialFacts => {
+  derive: (topology, _facts, generation): CredentialFacts => {
+    const own = ownCredentials(topology);
     const links = generation.links.map(credentialsOf);
-    const all = [...OWN, ...links.flatMap(({ credentials }) => credentials)];
-    return { names: [...new Set(all.map(({ name }) => name))].sort(), own: OWN, links };
+    const all = [...own, ...links.flatMap(({ credentials }) => credentials)];
+    return { names: [...new Set(all.map(({ name }) => name))].sort(), own, links };
   },
 });

@@ -55,6 +55,8 @@ export interface CredentialSpec {
   readonly doc: string;
   /** A server that is reachable without it, such as a Prometheus without authentication. */
   readonly optional?: true;
+  /** The service makes the value, as with an API token, so that it must be given; else it is made here, once. */
+  readonly issued?: true;
 }
 
 /** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */

@@ -109,6 +109,7 @@ const aiLink: JsonSchema = {
     { enum: ["read", "propose", "write"] },
     closed({
       ...aiAttributes,
+      credentials: { ...aiAttributes["credentials"], additionalProperties: reference("secret") },
       access: doc("read (default), propose: each call needs an approval, or write.", {
         enum: ["read", "propose", "write"],
       }),

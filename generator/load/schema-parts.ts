@@ -205,12 +205,16 @@ const limitsSchema = doc(
 );
 
 /** `only` is a map from name to word after normalising; its words are checked where its names are resolved. */
-export const aiAttributes: Readonly<Record<string, unknown>> = {
+export const aiAttributes = {
   access: doc("read (default), propose: each call needs an approval, or write.", string),
   only: anything,
   tools: doc("Names of the write tools to keep, as AI sees them; read tools stay.", strings),
   limits: limitsSchema,
   approvers: doc("Who may approve a proposed call: group:sre.", strings),
+  credentials: doc(
+    "Where credentials of the link's own account come from: {password: {env: NAME}}; left out, they are made once.",
+    named(anything, ATTRIBUTE_NAME),
+  ),
   description: doc("Why AI needs this, in a sentence.", string),
 };
 

@@ -1,14 +1,15 @@
 import type { ComponentType } from "../catalog/contract.ts";
 import { suggestion } from "../diagnostics/suggest.ts";
-import { isBlock } from "./block.ts";
+import { isBlock, sortedKeys } from "./block.ts";
 import type { Block } from "./block.ts";
 import type { DrawnLink } from "./drawing.ts";
 import { quoted } from "../diagnostics/report.ts";
 import type { Report } from "../diagnostics/report.ts";
 import { flow } from "./flow.ts";
-import { toolName, toolPrefix } from "./naming.ts";
+import { environmentPrefix, toolName, toolPrefix } from "./naming.ts";
 import { resolveSub } from "./references.ts";
-import type { Access, Component, Limits, McpLink, Target } from "./topology.ts";
+import { secretReference } from "./secret-reference.ts";
+import type { Access, Component, Limits, McpLink, SecretReference, Target } from "./topology.ts";
 import { blockOf, textOf, textsOf } from "./values.ts";
 
 /** From narrow to wide. */
@@ -139,6 +140,26 @@ function checkTools(
   });
 }
 
+/** `{password: {env: X}}` says where `MCP_VALKEY_PASSWORD` comes from. */
+function credentialsOf(
+  component: Component,
+  type: ComponentType,
+  link: DrawnLink,
+  report: Report,
+): Readonly<Record<string, SecretReference>> {
+  const written = blockOf(link.value, "credentials");
+  const prefix = environmentPrefix(component, type);
+  return Object.fromEntries(
+    sortedKeys(written).map((name) => {
+      const variable = `${prefix}_${name.toUpperCase()}`;
+      return [
+        variable,
+        secretReference(written[name], variable, [...link.path, "credentials", name], report),
+      ];
+    }),
+  );
+}
+
 /** One canonical line: what is left out says the default, and names stand in order. */
 function drawnText(link: Omit<McpLink, "drawn">): string {
   const words = new Set(link.targets.map((target) => target.access));
@@ -194,6 +215,7 @@ export function buildAiLink(
     tools: reach === "read" ? null : tools,
     limits: limitsOf(blockOf(link.value, "limits")),
     approvers: textsOf(link.value, "approvers"),
+    credentials: credentialsOf(component, type, link, report),
     path: link.path,
   };
   return { ...built, drawn: drawnText(built) };

@@ -271,7 +271,28 @@ export function checkTopology(built: Built, types: Types, today: string | undefi
   checkGrants(built, today, report);
 }
 
+/** A source for a credential that the account does not have would never be read. */
+function checkCredentials(links: readonly McpLink[], types: Types, report: Report): void {
+  for (const link of links) {
+    const type = types.get(link.component.type);
+    if (type?.tools === undefined) continue;
+    const prefix = `${environmentPrefix(link.component, type)}_`;
+    const known = type.tools.credentials(link).map(({ name }) => name.toLowerCase());
+    for (const variable in link.credentials) {
+      const name = variable.slice(prefix.length).toLowerCase();
+      if (known.includes(name)) continue;
+      const has = known.length === 0 ? "it has none" : `it has ${known.join(", ")}`;
+      report(
+        "E-UNKNOWN-KEY",
+        `the account of mcp -> ${link.component.name} has no credential ${quoted(name)}; ${has}.${suggestion(name, known)}`,
+        [...link.path, "credentials", name],
+      );
+    }
+  }
+}
+
 /** For a topology without errors: the catalog's own functions may rely on that. */
 export function checkGeneratedNames(built: Built, types: Types, report: Report): void {
   checkVariables(built.topology.mcpLinks, types, report);
+  checkCredentials(built.topology.mcpLinks, types, report);
 }

@@ -102,6 +102,8 @@ export interface McpLink {
   readonly tools: readonly string[] | null;
   readonly limits: Limits;
   readonly approvers: readonly string[];
+  /** Where values of the link's own account come from, by variable, as far as it was written. */
+  readonly credentials: Readonly<Record<string, SecretReference>>;
   /** The link as it would be written in one line, canonical: `valkey: {access: write, tools: [valkey_set]}`. */
   readonly drawn: string;
   readonly path: Path;

@@ -45,5 +45,6 @@ export default defineComponent({
     }),
     rules: list({ doc: "Files with further rules for calls, relative to the stack file." }),
   },
+  secrets: { api_key: { doc: "Bearer key that a client must send; the gateway checks the same one." } },
   mcp: "never",
 });

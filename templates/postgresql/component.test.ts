@@ -55,6 +55,7 @@ function mcpLink(access: Readonly<Record<string, Access>>, tools: readonly strin
     tools,
     limits: {},
     approvers: [],
+    credentials: {},
     drawn: "",
     path: [],
   };

@@ -12,7 +12,7 @@ export const stackAgent = defineComponent<typeof module>({
   mcp: "tools",
   tools: {
     prefix: "stack_agent",
-    service: "STACK_AGENT",
+    service: "AGENT",
     slots: () => ({}),
     settings: () => [],
     credentials: () => [],

@@ -96,7 +96,7 @@ export const COMPONENTS: readonly ComponentData[] = [
     host: `loki-gateway.monitoring.${SUFFIX}`,
     secrets: ["password"],
   }),
-  component("mcp", "ai", "mcp", 8080, { type: "fastmcp", builtin: true }),
+  component("mcp", "ai", "mcp", 8080, { type: "fastmcp", builtin: true, secrets: ["api_key"] }),
   component("prometheus", "monitoring", "monitoring", 9090),
   component("rabbitmq", "messaging", "messaging", 5672, {
     attributes: { management_port: 15672, vhost: "/" },

@@ -19,7 +19,7 @@ export const link: LinkFacts = {
   id: "mcp->stack_agent",
   component: "stack_agent",
   type: "stack_agent",
-  env: "MCP_STACK_AGENT",
+  env: "MCP_AGENT",
   host: "stack-agent.stack-agent.svc.cluster.local",
   port: 8000,
 };

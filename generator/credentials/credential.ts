@@ -1,0 +1,38 @@
+/** What the hook `credentials` says: names and sources, never a value. */
+import type { Path, SecretReference } from "../model/topology.ts";
+
+/** One entry of the emitted server's credentials. */
+export interface Credential {
+  /** The variable: `MCP_VALKEY_PASSWORD`. */
+  readonly name: string;
+  readonly doc: string;
+  /** The server starts and works without it. */
+  readonly optional: boolean;
+  /** Where the value comes from; `implied` when nothing was written. */
+  readonly source: SecretReference;
+  /** Characters of the value that is made when no source has one; `null` when only the service can make it. */
+  readonly length: number | null;
+  /** What it belongs to in the stack file. */
+  readonly path: Path;
+}
+
+export interface LinkCredentials {
+  readonly link: string;
+  readonly component: string;
+  /** Sorted by name. */
+  readonly credentials: readonly Credential[];
+}
+
+export interface CredentialFacts {
+  /** Every name that the emitted server may hold, its own key included; sorted. */
+  readonly names: readonly string[];
+  readonly own: readonly Credential[];
+  readonly links: readonly LinkCredentials[];
+}
+
+/** All of them, each name once, sorted: the order of the sealed files. */
+export function allCredentials({ own, links }: CredentialFacts): readonly Credential[] {
+  const all = [...own, ...links.flatMap(({ credentials }) => credentials)];
+  const byName = new Map(all.map((credential) => [credential.name, credential]));
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
