@@ -23,7 +23,22 @@ const lateProcesses: Plugin = {
   },
 };
 
-async function bundled(root: string, entry: string, banner: string): Promise<string> {
+/** Age and its cryptography: a file of its own, so that only runs that seal or open something read it. */
+const AGE = "topogate-age.cjs";
+
+const ageApart: Plugin = {
+  name: "age-apart",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^age-encryption$/ }, () => ({ path: `./${AGE}`, external: true }));
+  },
+};
+
+async function bundled(
+  root: string,
+  entry: string,
+  banner: string,
+  plugins: readonly Plugin[] = [lateProcesses, ageApart],
+): Promise<string> {
   const result = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -37,7 +52,9 @@ async function bundled(root: string, entry: string, banner: string): Promise<str
     logLevel: "error",
     banner: { js: banner },
     define: { "import.meta.url": "moduleUrl" },
-    plugins: [lateProcesses],
+    // The program runs as a script, which can call for files beside it but cannot import them.
+    supported: { "dynamic-import": false },
+    plugins: [...plugins],
     write: false,
   });
   return result.outputFiles.map(({ text }) => text).join("");
@@ -71,13 +88,14 @@ async function compile(root: string, dist: string, file: string): Promise<void> 
   }
 }
 
-/** Writes the two files of the command line and the code that V8 made of them; returns the size of all three. */
+/** Writes the files of the command line and the code that V8 made of them; returns the size of the program. */
 export async function bundleProgram(root: string, dist: string): Promise<{ readonly bytes: number }> {
   const main = await bundled(root, "generator/cli/main.ts", MODULE_URL);
   const digest = createHash("sha256").update(main).digest("hex");
   replace(join(dist, PROGRAM), programText(digest, main));
   const entry = await bundled(root, "generator/cli/entry.ts", `#!/usr/bin/env node\n${MODULE_URL}`);
   replace(join(dist, "topogate.cjs"), entry);
+  replace(join(dist, AGE), await bundled(root, "node_modules/age-encryption/dist/index.js", MODULE_URL, []));
   const compiled = compiledName(digest);
   for (const name of readdirSync(dist))
     if (name.endsWith(".code") && name !== compiled) rmSync(join(dist, name));
