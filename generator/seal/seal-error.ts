@@ -23,7 +23,6 @@ export type SealReason =
   | "value-not-authentic"
   | "bad-type"
   | "bad-ciphertext"
-  | "bad-data-key"
   | "rules"
   | "unknown-key"
   | "other-keys"
