@@ -3,7 +3,7 @@ import type { WrappedKey } from "./age.ts";
 import { MOST_RECIPIENTS } from "./recipients.ts";
 import { SealError } from "./seal-error.ts";
 import type { Branch, Tree } from "./tree.ts";
-import { isBranch, isList } from "./tree.ts";
+import { isBranch, isList, plainText } from "./tree.ts";
 
 const RULES = [
   "encrypted_comment_regex",
@@ -52,7 +52,15 @@ function textOf(path: string, tree: Branch, key: string): string {
   const value = tree.get(key) ?? "";
   if (isBranch(value) || isList(value))
     throw new SealError(path, "bad-metadata", `its SOPS metadata "${key}" is no text`);
-  return value instanceof Date ? value.toISOString() : String(value);
+  return plainText(value);
+}
+
+/** Older versions of SOPS wrote lists that are empty, or nothing in their place. */
+function listOf(path: string, tree: Branch, key: string): readonly Tree[] {
+  const value = tree.get(key) ?? [];
+  if (isList(value)) return value;
+  if (!isBranch(value) && plainText(value) === "") return [];
+  throw new SealError(path, "bad-metadata", `its SOPS metadata "${key}" is no list`);
 }
 
 function wrappedKey(path: string, tree: Tree): WrappedKey {
@@ -63,21 +71,17 @@ function wrappedKey(path: string, tree: Tree): WrappedKey {
 }
 
 function groupFrom(path: string, tree: Branch): KeyGroup {
-  const age = tree.get("age") ?? null;
-  if (age !== null && !isList(age))
-    throw new SealError(path, "bad-metadata", 'its SOPS metadata "age" is no list');
   const filled = (value: Tree | undefined): boolean => isList(value) && value.length > 0;
   return {
-    age: (age ?? []).map((each) => wrappedKey(path, each)),
+    age: listOf(path, tree, "age").map((each) => wrappedKey(path, each)),
     others: OTHER_KEYS.filter((kind) => filled(tree.get(kind))),
   };
 }
 
 function groupsFrom(path: string, tree: Branch): readonly KeyGroup[] {
   const whole = groupFrom(path, tree);
-  const groups = tree.get("key_groups") ?? null;
-  if (whole.age.length + whole.others.length > 0 || groups === null) return [whole];
-  if (!isList(groups)) throw new SealError(path, "bad-metadata", 'its SOPS metadata "key_groups" is no list');
+  const groups = listOf(path, tree, "key_groups");
+  if (whole.age.length + whole.others.length > 0 || groups.length === 0) return [whole];
   return groups.map((group) => groupFrom(path, isBranch(group) ? group : new Map()));
 }
 

@@ -1,4 +1,5 @@
 /** The values of a sealed file, given its data key; never without its message authentication code. */
+import { isUtf8 } from "node:buffer";
 import { decrypt, parseCiphertext } from "./cipher.ts";
 import { macOf } from "./mac.ts";
 import { SealError } from "./seal-error.ts";
@@ -37,6 +38,7 @@ function openEntries(
   return entries.map((entry) => {
     const plain = decrypt(ciphertextOf(path, entry), key, placeOf(format, entry.name));
     if (plain === undefined) return refuseValue(path, entry, entries, key, format);
+    if (!isUtf8(plain)) throw new SealError(path, "bad-type", `${entry.name} is no text`, [entry.name]);
     return { ...entry, value: plain.toString() };
   });
 }
