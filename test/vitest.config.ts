@@ -5,7 +5,7 @@ export default defineConfig({
     root: new URL("..", import.meta.url).pathname,
     globalSetup: ["test/global-setup.ts"],
     include: ["test/**/*.test.ts", "templates/**/*.test.ts", "generator/**/*.test.ts", "hooks/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "out/**", "test/cases/**", "templates/*/live.test.ts", "test/live/**"],
+    exclude: ["**/node_modules/**", "out/**", "test/cases/**", "{templates,generator}/*/live.test.ts", "test/live/**"],
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },

@@ -3,22 +3,19 @@
  * server a failure; `npm run test:live -- valkey` runs one, `-- --install` installs what is missing first.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { liveVersion } from "./server.ts";
+import { liveScript, liveSuites, liveVersion } from "./server.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-const suites = readdirSync(join(ROOT, "templates"))
-  .filter((name) => existsSync(join(ROOT, "templates", name, "live.test.ts")))
-  .filter((name) => wanted.length === 0 || wanted.includes(name))
-  .sort();
+const folders = liveSuites();
+const suites = [...folders.keys()].filter((name) => wanted.length === 0 || wanted.includes(name));
 
 if (process.argv.includes("--install")) {
   for (const name of suites.filter((suite) => liveVersion(suite) === undefined)) {
-    spawnSync("bash", [join(ROOT, "templates", name, "live.sh"), "install"], { stdio: "inherit" });
+    spawnSync("bash", [liveScript(name), "install"], { stdio: "inherit" });
   }
 }
 
@@ -34,7 +31,7 @@ for (const name of absent) console.log(`${name}: not installed here, its live su
 let failed = suites.length === 0 || (absent.length > 0 && process.env["REQUIRE_LIVE"] === "1");
 if (present.length > 0) {
   const chain = CHAIN.every((name) => present.includes(name)) ? ["test/live/end-to-end.test.ts"] : [];
-  const files = [...present.map((name) => `templates/${name}/live.test.ts`), ...chain];
+  const files = [...present.map((name) => `${folders.get(name)}/live.test.ts`), ...chain];
   const run = spawnSync(
     process.execPath,
     [VITEST, "run", "--config", "test/live/vitest.config.ts", ...files],

@@ -1,11 +1,28 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const TEMPLATES = fileURLToPath(new URL("../../templates/", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Where a folder may bring a live suite: `live.test.ts` beside a `live.sh`. */
+const PLACES = ["templates", "generator"];
+
+/** The folders with a live suite by their names, each relative to the repository. */
+export function liveSuites(): ReadonlyMap<string, string> {
+  const folders = PLACES.flatMap((place) =>
+    readdirSync(join(ROOT, place)).map((name) => [name, join(place, name)] as const),
+  );
+  return new Map(folders.filter(([, folder]) => existsSync(join(ROOT, folder, "live.test.ts"))).sort());
+}
+
+/** The `live.sh` of a suite. */
+export function liveScript(name: string): string {
+  const folder = liveSuites().get(name);
+  if (folder === undefined) throw new Error(`there is no live suite "${name}"`);
+  return join(ROOT, folder, "live.sh");
+}
 
 /** A real server on loopback, started by the `live.sh` of a type's folder. */
 export interface LiveServer {
@@ -29,8 +46,8 @@ export async function freePort(): Promise<number> {
 }
 
 /** What `live.sh check` prints: the version of the server, or `undefined` when it is not installed. */
-export function liveVersion(template: string): string | undefined {
-  const check = spawnSync("bash", [join(TEMPLATES, template, "live.sh"), "check"], { encoding: "utf8" });
+export function liveVersion(name: string): string | undefined {
+  const check = spawnSync("bash", [liveScript(name), "check"], { encoding: "utf8" });
   return check.status === 0 ? check.stdout.trim() : undefined;
 }
 
@@ -55,7 +72,7 @@ export async function startLive(
 ): Promise<LiveServer> {
   const folder = mkdtempSync(join(tmpdir(), `topogate-live-${template}-`));
   const port = await freePort();
-  const child = spawn("bash", [join(TEMPLATES, template, "live.sh"), "start"], {
+  const child = spawn("bash", [liveScript(template), "start"], {
     env: { ...process.env, ...environment, PORT: String(port), DIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
