@@ -68,12 +68,20 @@ const LINKS_OF_AN_APP: Readonly<Record<string, string>> = {
 };
 
 /** 20 `mcp` links to five types, all with tools: 19 services and the stack agent. */
-export function twentyLinks(options: { readonly seed?: number; readonly without?: string } = {}): string {
+export interface TwentyLinks {
+  readonly seed?: number;
+  readonly without?: string;
+  /** Who can open the credentials; nobody when left out, and none are sealed. */
+  readonly recipient?: string;
+}
+
+export function twentyLinks(options: TwentyLinks = {}): string {
   const drawn = TWENTY.filter(({ name }) => name !== options.without);
   const components = drawn.map(
     ({ name, type, attributes }, index) =>
       `  ${name}: {type: ${type}, namespace: ns-${index % 4}, ${attributes}}`,
   );
+  if (options.recipient !== undefined) components.push(`  mcp: {recipients: [${options.recipient}]}`);
   const used = TWENTY.map(({ name, type, sub }) => {
     const access = LINKS_OF_AN_APP[type];
     return `    ${name}${sub === null ? "" : `/${sub}`}:${access === undefined ? "" : ` ${access}`}`;

@@ -8,6 +8,7 @@ import { isReached } from "./goal.ts";
 import { inProcessSuite } from "./in-process.ts";
 import { manyComponentsSuite } from "./many-components.ts";
 import { printed, saveResult } from "./report.ts";
+import { sealingSuite } from "./sealing.ts";
 import type { Suite } from "./suite.ts";
 import { twentyLinksSuite } from "./twenty-links.ts";
 import { stageProgram } from "./workplace.ts";
@@ -15,6 +16,7 @@ import { stageProgram } from "./workplace.ts";
 const SUITES: readonly Suite[] = [
   correctnessSuite,
   twentyLinksSuite,
+  sealingSuite,
   manyComponentsSuite,
   fleetSuite,
   inProcessSuite,

@@ -7,6 +7,8 @@ export interface Case {
   /** Arguments of Node, or a command with its arguments. */
   readonly command: { readonly node: readonly string[] } | { readonly other: readonly [string, ...string[]] };
   readonly cwd: string;
+  /** Beside the environment of every process. */
+  readonly env?: () => Readonly<Record<string, string>>;
   /** Not measured. */
   readonly before?: () => void;
 }
@@ -49,11 +51,16 @@ export interface Ended {
   readonly ms: number;
 }
 
-export function run(command: string, args: readonly string[], cwd: string): Ended {
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  more: Readonly<Record<string, string>> = {},
+): Ended {
   const start = performance.now();
   const ended = spawnSync(command, args, {
     cwd,
-    env: ENVIRONMENT,
+    env: { ...ENVIRONMENT, ...more },
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     maxBuffer: 1 << 26,
@@ -75,7 +82,7 @@ function sample(each: Case): Sample {
     "node" in each.command
       ? [process.execPath, ["--require", RESOURCES, ...each.command.node]]
       : [each.command.other[0], each.command.other.slice(1)];
-  const ended = run(command, args, each.cwd);
+  const ended = run(command, args, each.cwd, each.env?.());
   if (ended.status !== 0)
     throw new Error(`${each.name} exited ${ended.status}:\n${ended.stdout}${ended.stderr}`);
   const told = ended.told === "" ? { memoryMb: 0, cpuMs: 0 } : (JSON.parse(ended.told) as Omit<Sample, "ms">);

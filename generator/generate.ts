@@ -1,21 +1,23 @@
 /**
  * The pipeline, in the order of the picture in the README:
  *
- *   stacks/shop.yaml ─load─▶ Topology ─hooks─▶ Facts ─emit─▶ FileTree ─plan(disk)─▶ Change[] ─apply─▶ out/shop/
+ *   stacks/shop.yaml ─load─▶ Topology ─hooks─▶ Facts ─emit─▶ FileTree ─seal─▶ FileTree ─plan(disk)─▶ Change[] ─apply─▶ out/shop/
  *
- * Diagnostics can come from every step; any error stops before emit, and nothing on disk has changed.
+ * Diagnostics can come from every step; any error stops the run, and nothing on disk has changed.
  */
 import { basename, dirname, join } from "node:path";
 import type { CompiledCatalog } from "./catalog/compiled.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import type { CredentialFacts } from "./credentials/credential.ts";
 import { emit } from "./emit/emit.ts";
 import { loadStack } from "./load/load.ts";
+import type { LaterFindings } from "./load/load.ts";
 import { readNeighbour, readStackFile } from "./load/stack-file.ts";
 import type { StackFile } from "./load/stack-file.ts";
 import type { Topology } from "./model/topology.ts";
 import { apply } from "./tree/apply.ts";
 import type { FileSystem } from "./tree/disk.ts";
-import { sha256 } from "./tree/file-tree.ts";
+import { placeOf, sha256 } from "./tree/file-tree.ts";
 import type { FileTree } from "./tree/file-tree.ts";
 import { placeWhole } from "./tree/stage.ts";
 import { withLock } from "./tree/lock.ts";
@@ -36,6 +38,9 @@ export interface Emitted {
   readonly topology: Topology | null;
   readonly tree: FileTree;
   readonly provenance: Provenance | null;
+  readonly credentials: CredentialFacts | null;
+  /** Sealed files as they stood on disk when they were sealed anew: nothing newer may be replaced. */
+  readonly base: ReadonlyMap<string, string | undefined>;
 }
 
 export interface Loaded {
@@ -43,6 +48,15 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[];
   /** The base and every declared environment, or the one that was asked for; empty after an error. */
   readonly topologies: readonly Topology[];
+  readonly later: LaterFindings;
+}
+
+/** Another run sealed other values meanwhile; sealing again on top of them helps. */
+export class SealedMeanwhileError extends Error {
+  constructor(path: string) {
+    super(`${path} was sealed by another run meanwhile: run generate again`);
+    this.name = "SealedMeanwhileError";
+  }
 }
 
 /** A request for an environment that the stack file does not declare. */
@@ -69,19 +83,14 @@ export async function load(
     neighbours: (stack) => readNeighbour(engine.fs, join(dirname(path), `${stack}.yaml`)),
     ...(today === undefined ? {} : { today }),
   });
-  const { stack } = result;
-  if (stack === null) return { file, diagnostics: result.diagnostics, topologies: [] };
-  if (environment === undefined) {
-    return {
-      file,
-      diagnostics: result.diagnostics,
-      topologies: [stack.base, ...stack.environments.values()],
-    };
-  }
+  const { stack, diagnostics, later } = result;
+  if (stack === null) return { file, diagnostics, later, topologies: [] };
+  if (environment === undefined)
+    return { file, diagnostics, later, topologies: [stack.base, ...stack.environments.values()] };
   const chosen = stack.environments.get(environment);
   if (chosen === undefined)
     throw new UnknownEnvironmentError(file.name, environment, [...stack.environments.keys()]);
-  return { file, diagnostics: result.diagnostics, topologies: [chosen] };
+  return { file, diagnostics, later, topologies: [chosen] };
 }
 
 function folderName(topology: Topology): string {
@@ -96,12 +105,9 @@ export async function render(engine: Engine, topology: Topology, out: string): P
     environment: topology.environment,
     drawing: sha256(JSON.stringify(topology.drawing)),
   };
-  return {
-    root: join(out, folderName(topology)),
-    topology,
-    tree: await emit(topology, engine.catalog),
-    provenance,
-  };
+  const { tree, credentials } = await emit(topology, engine.catalog);
+  const root = join(out, folderName(topology));
+  return { root, topology, tree, provenance, credentials, base: new Map() };
 }
 
 /**
@@ -125,7 +131,8 @@ export function orphans(
     const previous = parseManifest(manifest, engine.fs.readFileSync(manifest, "utf8"));
     const isOurs = previous.stack === stack && name === `${stack}.${previous.environment ?? ""}`;
     if (!isOurs || declared.includes(previous.environment ?? "")) return [];
-    return [{ root: join(out, name), topology: null, tree: new Map(), provenance: null }];
+    const nothing = { topology: null, tree: new Map(), provenance: null, credentials: null, base: new Map() };
+    return [{ root: join(out, name), ...nothing }];
   });
 }
 
@@ -152,6 +159,14 @@ function writeFirst(engine: Engine, emitted: Emitted): Plan | undefined {
   return placeWhole(engine.fs, first) ? first : undefined;
 }
 
+function refuseNewer({ fs }: Engine, { root, base }: Emitted): void {
+  for (const [path, text] of base) {
+    const place = placeOf(root, path);
+    const now = fs.existsSync(place) ? fs.readFileSync(place, "utf8") : undefined;
+    if (now !== text) throw new SealedMeanwhileError(place);
+  }
+}
+
 /**
  * Writes what differs. Everything is decided under the folder's lock, so two runs at once never mix and the
  * second finds nothing left to do; only a tree that is up to date needs no lock. Without `force`, a conflict
@@ -161,6 +176,7 @@ export function write(engine: Engine, emitted: Emitted, force: boolean): Plan {
   const finished = writeFirst(engine, emitted) ?? isFinished(engine, emitted);
   if (finished !== undefined) return finished;
   const written = withLock(engine.fs, emitted.root, () => {
+    refuseNewer(engine, emitted);
     const now = compare(engine, emitted);
     if (now.conflicts.length === 0 || force) apply(engine.fs, now);
     return now;

@@ -56,6 +56,7 @@ export async function originOf(
     const full = join(emitted.root, path);
     const before = engine.fs.existsSync(full) ? engine.fs.readFileSync(full, "utf8") : undefined;
     // The manifest names both the generator and the drawing.
+    if (emitted.tree.get(path)?.kind === "sealed") return DRAWN;
     if (between === undefined || path === MANIFEST) return { drawing: true, generator: true };
     return { drawing: middle !== after, generator: middle !== before };
   };

@@ -1,5 +1,5 @@
 import { defineHook } from "#hook";
-import type { Credential, CredentialFacts, LinkCredentials, LinkModule, Topology } from "#hook";
+import type { ClusterSecret, Credential, CredentialFacts, LinkCredentials, LinkModule, Topology } from "#hook";
 
 /** 60 letters and digits: more than 128 bits for a password, more than 256 for a key that is compared by digest. */
 const PASSWORD_LENGTH = 32;
@@ -17,6 +17,19 @@ function ownCredentials({ components }: Topology): readonly Credential[] {
       path: server?.path ?? ["links", "mcp"],
     },
   ];
+}
+
+function clusterSecret({ stack, components }: Topology): ClusterSecret {
+  const server = `${stack.replaceAll("_", "-")}-mcp`;
+  return {
+    name: `${server}-credentials`,
+    namespace: components.find(({ name }) => name === "mcp")?.namespace ?? stack,
+    labels: {
+      "app.kubernetes.io/name": server,
+      "app.kubernetes.io/part-of": stack,
+      "app.kubernetes.io/managed-by": "topogate",
+    },
+  };
 }
 
 const byName = (a: Credential, b: Credential): number => (a.name < b.name ? -1 : 1);
@@ -43,6 +56,7 @@ export default defineHook({
     const own = ownCredentials(topology);
     const links = generation.links.map(credentialsOf);
     const all = [...own, ...links.flatMap(({ credentials }) => credentials)];
-    return { names: [...new Set(all.map(({ name }) => name))].sort(), own, links };
+    const names = [...new Set(all.map(({ name }) => name))].sort();
+    return { secret: clusterSecret(topology), names, own, links };
   },
 });

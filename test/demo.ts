@@ -1,8 +1,13 @@
 /**
- * The main job in one minute, on a machine with nothing but Node: generate a stack, start the emitted server
- * with a throw-away key, and ask it a few things with a real MCP client.
+ * The main job in one minute, on a machine with nothing but Node: generate a stack, open its credentials with
+ * the examples' public key, start the emitted server, and ask it a few things with a real MCP client.
  */
+import { readFileSync } from "node:fs";
+import { openSealed } from "../generator/seal/open.ts";
 import { bootServer, callTool, connectClient, ROOT, topogate } from "./harness/emitted.ts";
+
+const SEALED = "out/shop/credentials/cloud.sops.env";
+const KEY = "stacks/example-key.PUBLIC.txt";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -18,14 +23,24 @@ function show(title: string, value: unknown): void {
   if (lines.length > 24) say(`    ... ${lines.length - 24} more lines`);
 }
 
+/** As `sops decrypt` would, the code over all values verified. */
+async function openCredentials(): Promise<Readonly<Record<string, string>>> {
+  const identity = /^AGE-SECRET-KEY-.*$/m.exec(readFileSync(`${ROOT}${KEY}`, "utf8"))?.[0] ?? "";
+  const text = readFileSync(`${ROOT}${SEALED}`, "utf8");
+  const { entries } = await openSealed(SEALED, text, "dotenv", [identity]);
+  return Object.fromEntries(entries.map(({ name, value }) => [name, value]));
+}
+
 async function main(): Promise<void> {
   say("1. topogate generate stacks/shop.yaml");
   const run = topogate(["generate", "stacks/shop.yaml"]);
   if (run.status !== 0) throw new Error(run.stderr);
   say(run.stdout.trimEnd().replace(/^/gm, "    "));
 
-  say("\n2. start the emitted server on loopback, with a key made for this run");
-  const server = await bootServer(`${ROOT}out/shop`, { MCP_VALKEY_WRITE_ACCESS: "true" });
+  const credentials = await openCredentials();
+  say(`\n2. open ${SEALED} with ${KEY}: ${Object.keys(credentials).join(", ")}`);
+  say("   and start the emitted server on loopback with them");
+  const server = await bootServer(`${ROOT}out/shop`, { MCP_VALKEY_WRITE_ACCESS: "true", ...credentials });
   try {
     const client = await connectClient(server);
     say(`    ${server.url.href} answers as ${JSON.stringify(client.getServerVersion())}`);

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, mkdirSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  mkdirSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +17,10 @@ import { ROOT } from "./harness/emitted.ts";
 
 const STACKS = ["hello", "shop", "sre"];
 
-/** Path to bytes and mode of every file below a folder. */
+/** The only files that a first seal makes random; what they hold is shown where credentials are tested. */
+const SEALED = /\.sops\.(env|yaml)$|\/credentials-checksum\.yaml$/;
+
+/** Path to mode and bytes of every file below a folder, the bytes of sealed ones left out. */
 function snapshot(folder: string): ReadonlyMap<string, string> {
   return new Map(
     readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -17,7 +29,7 @@ function snapshot(folder: string): ReadonlyMap<string, string> {
       .sort()
       .map((path) => [
         path.slice(folder.length + 1),
-        `${(statSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "utf8")}`,
+        `${(statSync(path).mode & 0o777).toString(8)} ${SEALED.test(path) ? "sealed" : readFileSync(path, "utf8")}`,
       ]),
   );
 }
@@ -40,7 +52,10 @@ function shuffled(value: unknown, random: () => number): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => a - b).map(([, key, item]) => [key, item]));
 }
 
-/** Generates all example stacks in a folder of its own and gives back what came out. */
+/**
+ * Generates all example stacks in a folder of its own and gives back what came out. The program comes with
+ * them: they are examples only beside it.
+ */
 function generateIn(
   folder: string,
   how: { draw?: (text: string) => string; shell?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
@@ -50,8 +65,9 @@ function generateIn(
     const text = readFileSync(join(ROOT, "stacks", `${stack}.yaml`), "utf8");
     writeFileSync(join(folder, "stacks", `${stack}.yaml`), how.draw?.(text) ?? text);
   }
+  cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
   const files = STACKS.map((stack) => `'${join(folder, "stacks", `${stack}.yaml`)}'`).join(" ");
-  const command = `${how.shell ?? ":"}; exec '${process.execPath}' '${join(ROOT, "dist/topogate.cjs")}' generate ${files}`;
+  const command = `${how.shell ?? ":"}; exec '${process.execPath}' '${join(folder, "dist/topogate.cjs")}' generate ${files}`;
   const run = spawnSync("sh", ["-c", command], {
     cwd: how.cwd ?? folder,
     env: { ...process.env, ...how.env },

@@ -10,7 +10,16 @@ import {
 import { Client as Client1 } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { bootServer, callTool, connectClient, newKey, ROOT, topogate, workspace } from "./harness/emitted.ts";
+import {
+  bootServer,
+  callTool,
+  connectClient,
+  newKey,
+  ROOT,
+  topogate,
+  workspace,
+  throwAwayCredentials,
+} from "./harness/emitted.ts";
 import type { BootedServer } from "./harness/emitted.ts";
 import { catalog, topologyOf } from "./harness/in-process.ts";
 import { toolName, toolPrefix } from "../generator/model/naming.ts";
@@ -148,7 +157,7 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         command: process.execPath,
         args: ["start.mjs", "--stdio"],
         cwd: join(folder, "server"),
-        env: { PATH: process.env["PATH"] ?? "", ...flags },
+        env: { PATH: process.env["PATH"] ?? "", ...throwAwayCredentials(folder), ...flags },
         stderr: "ignore",
       }),
     );

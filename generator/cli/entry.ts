@@ -10,7 +10,7 @@ import { currentRequest, programFolder } from "./request.ts";
 function answeredFromRecord(): boolean {
   if (process.argv[2] !== "generate") return false;
   const request = currentRequest();
-  const said = recall(cacheFolder(request.cwd, process.env), request);
+  const said = recall(cacheFolder(request.cwd, process.env), request, process.env);
   said?.forEach(print);
   return said !== undefined;
 }

@@ -1,59 +1,35 @@
-import { relative, resolve } from "node:path";
+import type { SealHow } from "../credentials/surroundings.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { compare, defaultOut, load, orphans, render, write } from "../generate.ts";
-import type { Emitted, Engine } from "../generate.ts";
+import { compare, SealedMeanwhileError, write } from "../generate.ts";
+import type { Engine } from "../generate.ts";
 import { isUpToDate } from "../tree/plan.ts";
 import type { Plan } from "../tree/plan.ts";
+import {
+  describeChanges,
+  describeConflicts,
+  describeRemoved,
+  describeUnmanaged,
+  summary,
+} from "./describe-plan.ts";
 import { cacheFolder, remember } from "./no-change.ts";
 import type { Said } from "./no-change.ts";
+import { prepare } from "./prepare.ts";
+import type { PreparedOutput } from "./prepare.ts";
 import { print } from "./print.ts";
 import { currentRequest } from "./request.ts";
-import { engine as plainEngine, formatOf, reportOf, stackFiles } from "./stacks.ts";
+import { sealingOf } from "./sealing.ts";
+import { engine as plainEngine, formatOf, reportOf } from "./stacks.ts";
 import { ExitCode } from "./terminal.ts";
 import { watchFiles } from "./watched-files.ts";
 
-interface Options {
+export interface GenerateOptions {
   readonly check?: boolean;
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly strict?: boolean;
   readonly out?: string;
   readonly env?: string;
   readonly format: string;
-}
-
-const SIGNS = { create: "+", update: "~", delete: "-" } as const;
-
-function shown(root: string): string {
-  return relative(process.cwd(), root) || ".";
-}
-
-function describeChanges(plan: Plan): string {
-  return plan.changes.map(({ kind, path }) => `${SIGNS[kind]} ${shown(plan.root)}/${path}\n`).join("");
-}
-
-function describeConflicts(plan: Plan): string {
-  return plan.conflicts
-    .map(({ path, reason }) =>
-      reason === "edited"
-        ? `edited-generated-file: ${shown(plan.root)}/${path} was changed by hand; move the change into the drawing, or generate --force\n`
-        : `foreign-file: ${shown(plan.root)}/${path} stands where a generated file goes; move it away, or generate --force\n`,
-    )
-    .join("");
-}
-
-function describeUnmanaged(plan: Plan): string {
-  return plan.unmanaged
-    .map(
-      (path) =>
-        `unmanaged-file: ${shown(plan.root)}/${path} was not generated: it is kept, but never imported or packed\n`,
-    )
-    .join("");
-}
-
-function summary(plan: Plan): string {
-  const count = (kind: string): number => plan.changes.filter((change) => change.kind === kind).length;
-  const written = count("create") + count("update");
-  return `${shown(plan.root)}: generated ${written}, unchanged ${plan.unchanged}, deleted ${count("delete")}\n`;
 }
 
 interface Outcome {
@@ -63,9 +39,31 @@ interface Outcome {
   readonly settled: boolean;
 }
 
-function runOne(engine: Engine, emitted: Emitted, options: Options): Outcome {
+/** Runs that seal one output at the same time; each but the first works on what the one before it sealed. */
+const MOST_AT_ONCE = 8;
+
+interface Written {
+  readonly plan: Plan;
+  readonly output: PreparedOutput;
+}
+
+async function writeOutput(engine: Engine, first: PreparedOutput, force: boolean): Promise<Written> {
+  let output = first;
+  for (let run = 1; ; run++) {
+    try {
+      return { plan: write(engine, output.emitted, force), output };
+    } catch (error) {
+      if (!(error instanceof SealedMeanwhileError) || run === MOST_AT_ONCE) throw error;
+      output = await output.again();
+    }
+  }
+}
+
+async function runOne(engine: Engine, prepared: PreparedOutput, options: GenerateOptions): Promise<Outcome> {
   const readOnly = options.check === true || options.dryRun === true;
-  const plan = readOnly ? compare(engine, emitted) : write(engine, emitted, options.force === true);
+  const { plan, output } = readOnly
+    ? { plan: compare(engine, prepared.emitted), output: prepared }
+    : await writeOutput(engine, prepared, options.force === true);
   const settled = isUpToDate(plan) && plan.unmanaged.length === 0;
   const unmanaged: Said = { stream: "stderr", text: describeUnmanaged(plan) };
   if (plan.conflicts.length > 0 && options.force !== true) {
@@ -74,59 +72,47 @@ function runOne(engine: Engine, emitted: Emitted, options: Options): Outcome {
   }
   const said: Said[] = [
     unmanaged,
-    { stream: "stdout", text: (readOnly ? describeChanges(plan) : "") + summary(plan) },
+    { stream: "stderr", text: describeRemoved(plan, output.removedRecipients) },
+    { stream: "stdout", text: (readOnly ? describeChanges(plan) : "") + summary(plan, output.outcome) },
   ];
   return { code: options.check === true && !settled ? ExitCode.findings : ExitCode.ok, said, settled };
 }
 
-interface Rendered {
-  readonly diagnostics: readonly Diagnostic[];
-  readonly emitted: readonly Emitted[];
+function isFailure(diagnostics: readonly Diagnostic[], strict: boolean): boolean {
+  return strict ? diagnostics.length > 0 : diagnostics.some(({ severity }) => severity === "error");
 }
 
-/** Everything is loaded and rendered before the first byte of any stack is written. */
-async function renderAll(
-  engine: Engine,
+/** Everything is loaded, rendered and sealed before the first byte of any stack is written. */
+export async function runGenerate(
   names: readonly string[],
-  options: Options,
-  today: string,
-): Promise<Rendered> {
-  const diagnostics: Diagnostic[] = [];
-  const emitted: Emitted[] = [];
-  for (const path of stackFiles(engine.fs, names)) {
-    const loaded = await load(engine, path, options.env, today);
-    const out = resolve(options.out ?? defaultOut(path));
-    diagnostics.push(...loaded.diagnostics);
-    const [first] = loaded.topologies;
-    if (first === undefined) continue;
-    for (const topology of loaded.topologies) emitted.push(await render(engine, topology, out));
-    if (options.env === undefined) emitted.push(...orphans(engine, out, first.stack, first.environments));
-  }
-  return { diagnostics, emitted };
-}
-
-export async function runGenerate(names: readonly string[], options: Options): Promise<number> {
+  options: GenerateOptions,
+  how: SealHow = {},
+): Promise<number> {
   const format = formatOf(options.format);
   const request = currentRequest();
   const files = watchFiles(plainEngine.fs);
   const engine: Engine = { ...plainEngine, fs: files.fs };
-  const { diagnostics, emitted } = await renderAll(engine, names, options, request.today);
+  const sealing = sealingOf(files.fs, request, how);
+  const { diagnostics, outputs } = await prepare(engine, names, options, request.today, sealing);
   const reported = reportOf(diagnostics, format);
   reported.forEach(print);
-  if (diagnostics.some(({ severity }) => severity === "error")) return ExitCode.findings;
-  const outcomes = emitted.map((each) => {
-    const outcome = runOne(engine, each, options);
+  if (isFailure(diagnostics, options.strict === true)) return ExitCode.findings;
+  const outcomes: Outcome[] = [];
+  for (const output of outputs) {
+    const outcome = await runOne(engine, output, options);
     outcome.said.forEach(print);
-    return outcome;
-  });
+    outcomes.push(outcome);
+  }
   const isUsual = options.force !== true && options.dryRun !== true;
-  if (isUsual && files.isComplete() && outcomes.every(({ settled }) => settled)) {
+  const variables = sealing.variables.seen();
+  if (isUsual && variables !== undefined && files.isComplete() && outcomes.every(({ settled }) => settled)) {
     const said = [...reported, ...outcomes.flatMap((outcome) => outcome.said)].filter(
       ({ text }) => text !== "",
     );
     remember(cacheFolder(request.cwd, process.env), request, {
       seen: files.seen,
       started: files.started,
+      variables,
       said,
     });
   }

@@ -4,6 +4,9 @@ import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
 import { runSchema } from "./schema.ts";
+import type { KeygenOptions } from "./keygen.ts";
+import type * as secretsCommands from "./secrets.ts";
+import type { SecretsOptions } from "./secrets.ts";
 import type { ServeOptions } from "./serve.ts";
 import { describeFailure, ExitCode } from "./terminal.ts";
 import { runValidate } from "./validate.ts";
@@ -22,6 +25,57 @@ function action<A extends unknown[]>(run: (...args: A) => Promise<number>): (...
   };
 }
 
+function addSecrets(root: Command): void {
+  const secrets = root
+    .command("secrets")
+    .description("credentials: their names and sources, never their values");
+  const load = (): Promise<typeof secretsCommands> => import("./secrets.ts");
+  const add = (name: string, description: string): Command =>
+    secrets
+      .command(name)
+      .description(description)
+      .option("--out <folder>", "where the outputs are")
+      .option("--env <name>", "one environment only");
+  secrets
+    .command("keygen")
+    .description("make a private key of age, and print the recipient that a stack file names")
+    .option("--output <file>", "where it goes (default: where sops looks for it)")
+    .action(
+      action(async (options: KeygenOptions) => await (await import("./keygen.ts")).runSecretsKeygen(options)),
+    );
+  add("list", "what is needed, where it comes from, and what is sealed")
+    .argument("[stack...]")
+    .option("--json", "machine-readable")
+    .action(
+      action(async (names: string[], options: SecretsOptions) =>
+        (await load()).runSecretsList(names, options),
+      ),
+    );
+  add("check", "exit 1 for what is missing, unused, altered, or open to somebody who is not drawn")
+    .argument("[stack...]")
+    .option("--json", "machine-readable")
+    .action(
+      action(async (names: string[], options: SecretsOptions) =>
+        (await load()).runSecretsCheck(names, options),
+      ),
+    );
+  add("rotate", "seal with new data keys; make the named credentials anew")
+    .argument("<stack>")
+    .argument("[credential...]", "generated ones, such as MCP_API_KEY")
+    .action(
+      action(async (stack: string, names: string[], options: SecretsOptions) =>
+        (await load()).runSecretsRotate(stack, names, options),
+      ),
+    );
+  add("reseal", "seal anew from the sources, where the private key is not at hand")
+    .argument("[stack...]")
+    .action(
+      action(async (names: string[], options: SecretsOptions) =>
+        (await load()).runSecretsReseal(names, options),
+      ),
+    );
+}
+
 function program(): Command {
   const root = new Command("topogate")
     .description("Generates a governed MCP server from a drawing of a system: no link, no access.")
@@ -33,6 +87,7 @@ function program(): Command {
     .option("--check", "write nothing; exit 1 when the output is not up to date")
     .option("--dry-run", "write nothing; show what would change")
     .option("--force", "overwrite files that were edited by hand")
+    .option("--strict", "warnings fail too, before anything is written")
     .option("--out <folder>", "where the outputs go (default: out/ beside stacks/)")
     .option("--env <name>", "one environment only")
     .option("--format <format>", `of the diagnostics: ${FORMATS}`, "text")
@@ -63,6 +118,7 @@ function program(): Command {
     .command("schema")
     .description("print the JSON Schema of stack files, for editors")
     .action(action(runSchema));
+  addSecrets(root);
   root
     .command("serve")
     .description("start the emitted server of a stack on loopback")

@@ -12,6 +12,12 @@ const SAID: readonly Said[] = [
   { stream: "stdout", text: "out/shop: generated 0, unchanged 2, deleted 0\n" },
 ];
 
+const VARIABLES = new Map([
+  ["MCP_VALKEY_PASSWORD", null],
+  ["SOPS_AGE_KEY_FILE", "/keys/age.txt"],
+]);
+const ENVIRONMENT = { MCP_VALKEY_PASSWORD: "", SOPS_AGE_KEY_FILE: "/keys/age.txt", PATH: "/bin" };
+
 let root: string;
 const at = (...segments: string[]): string => join(root, ...segments);
 
@@ -36,6 +42,7 @@ const request = (): Request => ({
   cwd: root,
   node: "v20.20.2",
   program: at("program"),
+  config: at("config"),
   today: "2026-11-20",
   color: false,
 });
@@ -57,10 +64,13 @@ function run(started = Date.now() + LATER_MS, asked = request()): boolean {
   const watched = watchFiles(fs);
   lookAtEverything(watched.fs as typeof fs);
   expect(watched.isComplete()).toBe(true);
-  return remember(at("cache"), asked, { seen: watched.seen, said: SAID, started });
+  return remember(at("cache"), asked, { seen: watched.seen, said: SAID, variables: VARIABLES, started });
 }
 
-const answer = (asked = request()): readonly Said[] | undefined => recall(at("cache"), asked);
+const answer = (
+  asked = request(),
+  environment: NodeJS.ProcessEnv = ENVIRONMENT,
+): readonly Said[] | undefined => recall(at("cache"), asked, environment);
 
 /** The edit that is hardest to see: same size, same times as far as a program can set them. */
 function editInSecret(path: string): void {
@@ -146,6 +156,22 @@ describe("a run without changes", () => {
     fs.readdirSync(at("cache")).forEach((name) => expect(name).toMatch(/^[0-9a-f]{16}\.txt$/));
   });
 
+  it.each([
+    { MCP_VALKEY_PASSWORD: "set" },
+    { SOPS_AGE_KEY_FILE: "/keys/other.txt" },
+    { SOPS_AGE_KEY_FILE: "" },
+  ])("is not assumed with another environment: %j", (other) => {
+    run();
+    expect(answer()).toEqual(SAID);
+    expect(answer(request(), { ...ENVIRONMENT, ...other })).toBeUndefined();
+  });
+
+  it("S5: a record holds no private key, only what cannot be turned back into one", () => {
+    run();
+    const [name = ""] = fs.readdirSync(at("cache"));
+    expect(fs.readFileSync(at("cache", name), "utf8")).not.toContain("/keys/age.txt");
+  });
+
   it("is not assumed from a record under another request's name", () => {
     run();
     const [name = ""] = fs.readdirSync(at("cache"));
@@ -204,7 +230,12 @@ describe("the status of a file", () => {
     lookAtEverything(watched.fs as typeof fs);
     editInSecret("stacks/shop.yaml");
     watched.fs.readFileSync(at("stacks/shop.yaml"));
-    remember(at("cache"), request(), { seen: watched.seen, said: SAID, started: Date.now() + LATER_MS });
+    remember(at("cache"), request(), {
+      seen: watched.seen,
+      said: SAID,
+      variables: VARIABLES,
+      started: Date.now() + LATER_MS,
+    });
     expect(answer()).toBeUndefined();
   });
 });
@@ -236,11 +267,11 @@ describe("a record", () => {
     run();
     const text = fs.readFileSync(path(), "utf8");
     for (const other of [
-      text.replace("no-change 1", "no-change 2"),
+      text.replace("no-change 2", "no-change 3"),
       "",
       "\u0000\u0001",
       "{}",
-      `topogate-no-change 1 {"request":`,
+      `topogate-no-change 2 {"request":`,
     ]) {
       fs.writeFileSync(path(), other);
       expect(answer()).toBeUndefined();

@@ -26,6 +26,8 @@ export interface Request {
   readonly node: string;
   /** Folder of the program's own files. */
   readonly program: string;
+  /** Folder of the user's configurations: private keys may stand there. */
+  readonly config: string;
   /** `2026-11-20`: grants expire. */
   readonly today: string;
   readonly color: boolean;
@@ -44,6 +46,8 @@ export interface CompleteRun {
   /** Every path that it looked at, with the status from before it looked. */
   readonly seen: ReadonlyMap<string, Status>;
   readonly said: readonly Said[];
+  /** Variables that it asked for, `null` for one that was unset; none of them may be a secret that can be guessed. */
+  readonly variables: ReadonlyMap<string, string | null>;
   /** Milliseconds since the epoch, from before the first look. */
   readonly started: number;
 }
@@ -51,10 +55,12 @@ export interface CompleteRun {
 interface Header {
   readonly request: string;
   readonly said: readonly Said[];
+  /** Digests of the variables, or `null` for one that was unset. */
+  readonly variables: Readonly<Record<string, string | null>>;
   readonly paths: number;
 }
 
-const FORMAT = "topogate-no-change 1";
+const FORMAT = "topogate-no-change 2";
 /** Records of one cache folder; the oldest make room, since work folders come and go. */
 const MOST_RECORDS = 64;
 /** File systems stamp changes with the kernel's tick of at most 10 ms; some count whole seconds, or every other. */
@@ -123,12 +129,23 @@ function isUnchanged(line: string): boolean {
   return fingerprint(statusOf(line.slice(space + 1))) === line.slice(0, space);
 }
 
-function lookUp(folder: string, request: Request): readonly Said[] | undefined {
+/** Few runs have a variable to compare, so the others do without loading Node's cryptography. */
+function digestOf(value: string | null): string | null {
+  if (value === null) return null;
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(value).digest("hex");
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function lookUp(folder: string, request: Request, environment: Environment): readonly Said[] | undefined {
   const path = join(folder, recordName(request));
   if (!existsSync(path)) return undefined;
   const lines = readFileSync(path, "utf8").split("\n");
   const header = parseHeader(lines[0] ?? "");
   if (header === undefined || header.request !== JSON.stringify(request)) return undefined;
+  const asBefore = ([name, digest]: readonly [string, string | null]): boolean =>
+    digestOf(environment[name] || null) === digest;
+  if (!Object.entries(header.variables).every(asBefore)) return undefined;
   const seen = lines.slice(1, -1);
   // Nobody can know beforehand which status the program's own folder will have here: a record that came with
   // somebody's project, and not from a run on this machine, does not get past it.
@@ -138,9 +155,13 @@ function lookUp(folder: string, request: Request): readonly Said[] | undefined {
 }
 
 /** What the last run of this request said, when it would find everything as it was; else `undefined`. */
-export function recall(folder: string, request: Request): readonly Said[] | undefined {
+export function recall(
+  folder: string,
+  request: Request,
+  environment: Environment,
+): readonly Said[] | undefined {
   try {
-    return lookUp(folder, request);
+    return lookUp(folder, request, environment);
   } catch {
     // Whatever is wrong with a path or a record, the full run meets it too, and can say what it is.
     return undefined;
@@ -179,7 +200,8 @@ export function remember(folder: string, request: Request, run: CompleteRun): bo
   const seen = [...new Map([...run.seen, ...own])];
   const isSure = seen.every(([path, status]) => !path.includes("\n") && isTelling(status, run.started));
   if (!isSure) return false;
-  const header: Header = { request: JSON.stringify(request), said: run.said, paths: seen.length };
+  const variables = Object.fromEntries([...run.variables].map(([name, value]) => [name, digestOf(value)]));
+  const header: Header = { request: JSON.stringify(request), said: run.said, variables, paths: seen.length };
   const lines = seen.map(([path, status]) => `${fingerprint(status)} ${path}\n`);
   try {
     write(folder, request, `${FORMAT} ${JSON.stringify(header)}\n${lines.join("")}`);

@@ -1,12 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
-import { compare, defaultOut, load, orphans, render } from "../generate.ts";
+import { join, relative } from "node:path";
+import { compare } from "../generate.ts";
 import type { Emitted } from "../generate.ts";
 import { originOf } from "../origin.ts";
 import type { Origin } from "../origin.ts";
 import type { Change, Plan } from "../tree/plan.ts";
-import { today } from "./request.ts";
-import { engine, report, stackFiles } from "./stacks.ts";
+import { SIGNS } from "./describe-plan.ts";
+import { prepare } from "./prepare.ts";
+import { currentRequest } from "./request.ts";
+import { sealingOf } from "./sealing.ts";
+import { engine, report } from "./stacks.ts";
 import { surfaceDiff } from "./surface-diff.ts";
 import type { SurfaceDiff, SurfaceLock } from "./surface-diff.ts";
 import { ExitCode } from "./terminal.ts";
@@ -19,7 +22,6 @@ interface Options {
 }
 
 const LOCK = "server/surface.lock.json";
-const SIGNS = { create: "+", update: "~", delete: "-" } as const;
 
 interface StackPlan {
   readonly folder: string;
@@ -89,27 +91,18 @@ function describe({ folder, changes, surface, conflicts, unmanaged }: StackPlan)
 
 /** Shows what `generate` would do; writes nothing. */
 export async function runPlan(names: readonly string[], options: Options): Promise<number> {
+  const request = currentRequest();
+  const sealing = sealingOf(engine.fs, request);
+  const { diagnostics, outputs } = await prepare(engine, names, options, request.today, sealing);
+  report(diagnostics, "text");
   const plans: StackPlan[] = [];
-  let failed = false;
-  for (const path of stackFiles(engine.fs, names)) {
-    const { diagnostics, topologies } = await load(engine, path, options.env, today());
-    report(diagnostics, "text");
-    const [first] = topologies;
-    if (first === undefined) {
-      failed = true;
-      continue;
-    }
-    const out = resolve(options.out ?? defaultOut(path));
-    const gone = options.env === undefined ? orphans(engine, out, first.stack, first.environments) : [];
-    for (const topology of topologies) plans.push(await planOne(await render(engine, topology, out)));
-    for (const emitted of gone) plans.push(await planOne(emitted));
-  }
+  for (const { emitted } of outputs) plans.push(await planOne(emitted));
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ format_version: "1.0", plans }, null, 2)}\n`
       : plans.map(describe).join(""),
   );
-  if (failed) return ExitCode.findings;
+  if (diagnostics.some(({ severity }) => severity === "error")) return ExitCode.findings;
   const changed = plans.some(({ changes }) => changes.length > 0);
   return changed && options.detailedExitcode === true ? 2 : ExitCode.ok;
 }

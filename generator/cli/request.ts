@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Request } from "./no-change.ts";
 import { wantsColor } from "./terminal.ts";
@@ -13,6 +14,12 @@ export function programFolder(): string {
   return dirname(fileURLToPath(import.meta.url));
 }
 
+/** Where the user's programs keep their configurations, private keys of age among them. */
+function configFolder(): string {
+  const own = process.env["XDG_CONFIG_HOME"] ?? "";
+  return isAbsolute(own) ? own : join(homedir(), ".config");
+}
+
 /** What this process was asked, and all else beside files that its answer depends on. */
 export function currentRequest(): Request {
   return {
@@ -20,6 +27,7 @@ export function currentRequest(): Request {
     cwd: process.cwd(),
     node: process.version,
     program: programFolder(),
+    config: configFolder(),
     today: today(),
     color: wantsColor(),
   };

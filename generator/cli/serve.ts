@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readSource } from "../load/source.ts";
+import { openedCredentials } from "./opened-credentials.ts";
 import { ExitCode, UsageError } from "./terminal.ts";
 
 export interface ServeOptions {
@@ -21,7 +22,8 @@ async function configOf(folder: string): Promise<Readonly<Record<string, string>
 
 /**
  * Starts the emitted server as its own process and lives as long as it does. Variables that are set here win
- * over those of the ConfigMap, so a service on loopback can stand in for the one in the cluster.
+ * over those of the ConfigMap and the sealed credentials, so a service on loopback can stand in for the one in
+ * the cluster.
  */
 export async function runServe(stack: string, options: ServeOptions): Promise<number> {
   const folder = resolve(options.out, stack);
@@ -31,7 +33,12 @@ export async function runServe(stack: string, options: ServeOptions): Promise<nu
   if (!/^\d{1,5}$/.test(options.port)) throw new UsageError(`--port must be a number, not "${options.port}"`);
   const child = spawn(process.execPath, ["start.mjs", ...(options.stdio === true ? ["--stdio"] : [])], {
     cwd: server,
-    env: { ...(await configOf(folder)), MCP_PORT: options.port, ...process.env },
+    env: {
+      ...(await configOf(folder)),
+      ...(await openedCredentials(folder)),
+      MCP_PORT: options.port,
+      ...process.env,
+    },
     stdio: "inherit",
   });
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));

@@ -13,8 +13,12 @@ export const ExitCode = {
 
 /** Failures with a message that tells a person what to do. Anything else is a fault of ours. */
 const EXPECTED = new Set([
+  "IdentityError",
+  "LeakError",
   "LockedError",
   "ManifestError",
+  "SealError",
+  "SealedMeanwhileError",
   "StackFileError",
   "UnknownEnvironmentError",
   "UnsafePathError",

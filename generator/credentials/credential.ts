@@ -23,12 +23,23 @@ export interface LinkCredentials {
   readonly credentials: readonly Credential[];
 }
 
+/** The one Kubernetes Secret that the pods of a stack read. */
+export interface ClusterSecret {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface CredentialFacts {
+  readonly secret: ClusterSecret;
   /** Every name that the emitted server may hold, its own key included; sorted. */
   readonly names: readonly string[];
   readonly own: readonly Credential[];
   readonly links: readonly LinkCredentials[];
 }
+
+/** The hook whose facts the sealing step works from. */
+export const CREDENTIALS_HOOK = "credentials";
 
 /** All of them, each name once, sorted: the order of the sealed files. */
 export function allCredentials({ own, links }: CredentialFacts): readonly Credential[] {

@@ -10,14 +10,18 @@ export type DiagnosticCode =
   | "E-API-VERSION"
   | "E-DUP"
   | "E-ENV-WIDENS"
+  | "E-EXAMPLE-KEY"
   | "E-LIMIT"
   | "E-LINK-TYPE"
   | "E-MISSING"
+  | "E-NO-RECIPIENT"
   | "E-NO-TOOLS"
   | "E-NOT-EXPORTED"
   | "E-REF"
   | "E-REF-AMBIGUOUS"
+  | "E-SEALED"
   | "E-SECRET-PLAINTEXT"
+  | "E-SECRET-SOURCE"
   | "E-SHAPE"
   | "E-TYPE-MISSING"
   | "E-TYPE-UNKNOWN"
@@ -27,8 +31,10 @@ export type DiagnosticCode =
   | "W-GRANT-EXPIRED"
   | "W-NAME"
   | "W-NO-EGRESS"
+  | "W-NO-RECIPIENT"
   | "W-NO-STACK-AGENT"
   | "W-NO-TOOLS-YET"
+  | "W-SECRET-MISSING"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -53,6 +59,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "The base is the ceiling of what AI may do; an environment can only take away from it.",
     fix: "Draw the wider access in the base and narrow it in the other environments.",
   },
+  "E-EXAMPLE-KEY": {
+    title: "sealed to the key of the examples",
+    cause: "The private key of the examples is public, so what is sealed to it is open to everybody.",
+    fix: "Make a key with age-keygen, keep it out of the repository, and write its age1... line under recipients.",
+  },
   "E-LIMIT": {
     title: "the stack file is too large",
     cause: "A stack holds at most 20 000 components and 100 000 links, in 16 MiB, nested 32 deep.",
@@ -67,6 +78,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a required value is missing",
     cause: "The value has no default and nothing to derive it from.",
     fix: "Add the key that the message names.",
+  },
+  "E-NO-RECIPIENT": {
+    title: "sealed credentials without a recipient",
+    cause: "The output holds sealed files, and the drawing no longer says who may open them.",
+    fix: "Put a recipient back, or delete the sealed files and give their values up.",
   },
   "E-NO-TOOLS": {
     title: "AI has no tools for this type",
@@ -88,10 +104,20 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "Sub-components of two kinds share the name.",
     fix: "Write the kind in front of the name: rabbitmq/queue:events.",
   },
+  "E-SEALED": {
+    title: "a sealed file that cannot be kept or made",
+    cause: "It was altered, no private key fits, a value is missing, or a value does not survive env files.",
+    fix: "Do what the message says; a file that was tampered with is never overwritten.",
+  },
   "E-SECRET-PLAINTEXT": {
     title: "a secret is written in the stack file",
     cause: "The file is committed and read by many; a value in it is public.",
     fix: "Replace the value by a reference such as {key: NAME}, {env: NAME} or {k8s: namespace/secret#key}, and rotate the secret.",
+  },
+  "E-SECRET-SOURCE": {
+    title: "a file that may not be the source of a secret",
+    cause: "It lies in plain text where it would be committed, or its entry is not named.",
+    fix: "Keep it outside the repository, or seal it with sops and write path#entry.",
   },
   "E-SHAPE": {
     title: "a value of the wrong kind",
@@ -140,6 +166,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "Neither cidr nor namespace says where the component is, so no rule can open the way to it.",
     fix: "Add cidr, or namespace when it runs in the same cluster.",
   },
+  "W-NO-RECIPIENT": {
+    title: "nobody to seal credentials to",
+    cause: "components.mcp.recipients is empty, so no credential is written, sealed or not.",
+    fix: "Make a key with age-keygen and write its age1... line under components.mcp.recipients.",
+  },
   "W-NO-STACK-AGENT": {
     title: "AI cannot see the drawing",
     cause: "mcp is linked to services but not to stack_agent, which answers questions about the topology.",
@@ -149,6 +180,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "no tools for this type in this release",
     cause: "The catalog knows the type, but its tool module does not exist yet.",
     fix: "Keep the link for a later release, or remove it; nothing is generated for it.",
+  },
+  "W-SECRET-MISSING": {
+    title: "a credential without a value",
+    cause: "No source has it, and it is not ours to make.",
+    fix: "Set its variable, add it to the stack's secrets file, or write a source under credentials.",
   },
   "W-UNLINKED": {
     title: "a component without links",

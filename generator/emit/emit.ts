@@ -1,4 +1,6 @@
 import type { CompiledCatalog } from "../catalog/compiled.ts";
+import { CREDENTIALS_HOOK } from "../credentials/credential.ts";
+import type { CredentialFacts } from "../credentials/credential.ts";
 import type { FileSpec, Generation } from "../hook/contract.ts";
 import { runHooks } from "../hook/run.ts";
 import { readSource } from "../load/source.ts";
@@ -70,8 +72,14 @@ async function verify(path: string, file: GeneratedFile): Promise<void> {
   }
 }
 
-/** The whole output of one topology in memory: hooks, then files, each checked. */
-export async function emit(topology: Topology, catalog: CompiledCatalog): Promise<FileTree> {
+export interface Emission {
+  readonly tree: FileTree;
+  /** What the sealing step has to fill in; `null` for a catalog without credentials. */
+  readonly credentials: CredentialFacts | null;
+}
+
+/** The whole output of one topology in memory, but for what is sealed: hooks, then files, each checked. */
+export async function emit(topology: Topology, catalog: CompiledCatalog): Promise<Emission> {
   const generation = {
     ...catalog,
     links: topology.mcpLinks.map((link) => linkModule(catalog, topology, link)),
@@ -89,5 +97,5 @@ export async function emit(topology: Topology, catalog: CompiledCatalog): Promis
   }
   const collision = caseCollision(tree.keys());
   if (collision !== undefined) throw new EmitError(collision[1], `differs from ${collision[0]} only in case`);
-  return tree;
+  return { tree, credentials: (facts[CREDENTIALS_HOOK] as CredentialFacts | undefined) ?? null };
 }

@@ -77,5 +77,10 @@ export function defineOutput(output: Output): Output {
 
 export { npmPackage } from "../emit/npm-package.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
-export type { Credential, CredentialFacts, LinkCredentials } from "../credentials/credential.ts";
+export type {
+  ClusterSecret,
+  Credential,
+  CredentialFacts,
+  LinkCredentials,
+} from "../credentials/credential.ts";
 export type { CompiledTool, McpLink, Topology };

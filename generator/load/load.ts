@@ -22,6 +22,7 @@ import type { Report } from "../diagnostics/report.ts";
 import { NAME } from "./schema-parts.ts";
 import { scanForSecrets } from "./secret-scan.ts";
 import { readSource } from "./source.ts";
+import type { Source } from "./source.ts";
 import { validateComponents, validateLinks, validateRoot } from "./validate.ts";
 import type { StackValidators } from "./validators.ts";
 import { checkWidening } from "./widening.ts";
@@ -32,11 +33,19 @@ export interface LoadedStack {
   readonly environments: ReadonlyMap<string, Topology>;
 }
 
+/** What turns out only after loading; it is placed in the file like all else. */
+export interface LaterFindings {
+  /** Where to report what is wrong with the base, or with an environment. */
+  within(environment: string | null): Report;
+  located(): Promise<readonly Diagnostic[]>;
+}
+
 export interface LoadResult {
   /** `null` when there is any error; warnings may stand beside a stack. */
   readonly stack: LoadedStack | null;
   /** In the order of the file. */
   readonly diagnostics: readonly Diagnostic[];
+  readonly later: LaterFindings;
 }
 
 export interface LoadInput {
@@ -248,6 +257,21 @@ async function resolveWithin(
   }
 }
 
+function laterFindings(source: Source): LaterFindings {
+  const findings = gatherFindings(source.value);
+  return {
+    within: (environment) => (environment === null ? findings.report : findings.within(environment)),
+    located: () => locate(findings.all(), source),
+  };
+}
+
+const NOTHING_LATER: LaterFindings = {
+  within: () => () => {
+    throw new Error("a file that could not be read has nothing to report later");
+  },
+  located: async () => await Promise.resolve([]),
+};
+
 /**
  * From the bytes of a stack file to its topologies, or to everything that is wrong with it.
  *
@@ -256,10 +280,10 @@ async function resolveWithin(
  */
 export async function loadStack(input: LoadInput): Promise<LoadResult> {
   const read = await readSource(input.file, input.bytes);
-  if (!read.ok) return { stack: null, diagnostics: read.diagnostics };
+  if (!read.ok) return { stack: null, diagnostics: read.diagnostics, later: NOTHING_LATER };
   const findings = gatherFindings(read.source.value);
   const written = writtenBlock(read.source.value, findings.report);
   const stack = written === null ? null : await resolveWithin(input, written, findings);
   const diagnostics = await locate(findings.all(), read.source);
-  return { stack: findings.hasErrors() ? null : stack, diagnostics };
+  return { stack: findings.hasErrors() ? null : stack, diagnostics, later: laterFindings(read.source) };
 }

@@ -24,6 +24,7 @@ export type SealReason =
   | "bad-type"
   | "bad-ciphertext"
   | "rules"
+  | "files-differ"
   | "unknown-key"
   | "other-keys"
   /** The file is not one that this project reads. */

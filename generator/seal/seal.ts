@@ -15,7 +15,6 @@ export type { SealEntry } from "./entries.ts";
 export type { Sealed, SealOutcome } from "./job.ts";
 export type { Randomness } from "./randomness.ts";
 export { SealError } from "./seal-error.ts";
-export type { SealReason } from "./seal-error.ts";
 export type { SealedFormat } from "./sealed-file.ts";
 
 /** One file to be sealed. */

@@ -2,9 +2,9 @@ import { hash } from "node:crypto";
 
 /**
  * How a file came to be: `copied` byte for byte, `specialized` from a tool module, `rendered` by a template,
- * or `data` serialised from facts.
+ * `data` serialised from facts, or `sealed`: encrypted values and what follows from them.
  */
-export type FileKind = "copied" | "specialized" | "rendered" | "data";
+export type FileKind = "copied" | "specialized" | "rendered" | "data" | "sealed";
 
 export interface GeneratedFile {
   readonly kind: FileKind;
@@ -18,6 +18,14 @@ export type FileTree = ReadonlyMap<string, GeneratedFile>;
 
 export function sha256(bytes: string | Uint8Array): string {
   return hash("sha256", bytes, "hex");
+}
+
+/**
+ * The only places for sealed files. Two first runs seal to different bytes, and a person may edit them with
+ * sops, so their bytes are not on record: the sealing step has verified whatever stands there.
+ */
+export function maySeal(path: string): boolean {
+  return /\.sops\.(?:env|yaml)$|(?:^|\/)credentials-checksum\.yaml$/.test(path);
 }
 
 /** Where a path of a tree stands on disk. The parts are known to be clean, so nothing is left to normalise. */

@@ -1,4 +1,4 @@
-import { digestOf, isSafePath } from "./file-tree.ts";
+import { digestOf, isSafePath, maySeal } from "./file-tree.ts";
 import type { FileKind, FileTree } from "./file-tree.ts";
 
 export const MANIFEST = ".generated.json";
@@ -11,7 +11,8 @@ export const TEMPORARY = /^\.generated\.[0-9]+\.[0-9]+\.tmp$/;
 export interface ManifestEntry {
   readonly kind: FileKind;
   readonly from: string;
-  readonly sha256: string;
+  /** Of the file's bytes; a sealed file has none. */
+  readonly sha256?: string;
 }
 
 /** The record of one output: what was generated, from which drawing, by which generator. */
@@ -41,7 +42,9 @@ export function manifestOf(tree: FileTree, provenance: Provenance): Manifest {
   const files: Record<string, ManifestEntry> = {};
   for (const path of paths) {
     const file = tree.get(path);
-    if (file !== undefined) files[path] = { kind: file.kind, from: file.from, sha256: digestOf(file) };
+    if (file === undefined) continue;
+    const { kind, from } = file;
+    files[path] = kind === "sealed" ? { kind, from } : { kind, from, sha256: digestOf(file) };
   }
   return { version: 1, ...provenance, files };
 }
@@ -75,6 +78,12 @@ function parseRecord(file: string, text: string): Record<string, unknown> {
 
 const HASH = /^[0-9a-f]{64}$/;
 
+/** A file without a hash is ours by its name alone, so only the places of sealed files can be listed that way. */
+function isEntry(path: string, { kind, sha256 }: Record<string, unknown>): boolean {
+  if (kind === "sealed") return sha256 === undefined && maySeal(path);
+  return typeof sha256 === "string" && HASH.test(sha256);
+}
+
 /** Reads a manifest as untrusted input: unknown versions, unsafe paths and malformed hashes are refused. */
 export function parseManifest(file: string, text: string): Manifest {
   const value = parseRecord(file, text);
@@ -84,9 +93,8 @@ export function parseManifest(file: string, text: string): Manifest {
   for (const [path, entry] of Object.entries(value["files"])) {
     if (!isSafePath(path))
       throw new ManifestError(file, `names a path outside its folder: ${JSON.stringify(path)}`);
-    if (!isRecord(entry) || typeof entry["sha256"] !== "string" || !HASH.test(entry["sha256"])) {
+    if (!isRecord(entry) || !isEntry(path, entry))
       throw new ManifestError(file, `has no hash for ${JSON.stringify(path)}`);
-    }
   }
   return value as unknown as Manifest;
 }

@@ -98,6 +98,7 @@ export function plan(fs: FileSystem, root: string, tree: FileTree, provenance: P
   const unmanaged: string[] = [...disk.links];
   let unchanged = 0;
   const isOurs = (path: string, bytes: Uint8Array): boolean => {
+    if (tree.get(path)?.kind === "sealed" || previous?.files[path]?.kind === "sealed") return true;
     const hash = sha256(bytes);
     return previous?.files[path]?.sha256 === hash || journal.get(path)?.has(hash) === true;
   };

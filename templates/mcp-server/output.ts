@@ -1,5 +1,5 @@
 import { defineOutput, factsOf, npmPackage, typescriptLiteral } from "#hook";
-import type { FileSpec, Generation, LinkModule, Topology } from "#hook";
+import type { CredentialFacts, FileSpec, Generation, LinkModule, Topology } from "#hook";
 import type registryHook from "../../hooks/registry.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
@@ -25,9 +25,18 @@ function modulePath({ link }: LinkModule): string {
   return `tools/${link.component.name}.ts`;
 }
 
+/** What the server refuses to start without; its own key is the front door's affair. */
+function requiredCredentials({ links }: CredentialFacts): Readonly<Record<string, string>> {
+  const required = links.flatMap(({ link, credentials }) =>
+    credentials.filter(({ optional }) => !optional).map(({ name }) => [name, link] as const),
+  );
+  return Object.fromEntries(required.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 function registrySource(
   topology: Topology,
   facts: ReturnType<(typeof registryHook)["derive"]>,
+  credentials: CredentialFacts,
   links: readonly LinkModule[],
 ): string {
   const imports = links.map(
@@ -44,6 +53,7 @@ export const registry: Registry = {
   modules: [${modules.join(", ")}],
   allowList: ${typescriptLiteral(facts.allowList, "  ")},
   flags: ${typescriptLiteral(facts.flags, "  ")},
+  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
 };
 `;
 }
@@ -128,7 +138,7 @@ export default defineOutput({
         kind: "data",
         path: "server/registry.ts",
         from: "hooks/registry.ts",
-        text: registrySource(topology, registry, generation.links),
+        text: registrySource(topology, registry, credentials, generation.links),
       },
       {
         kind: "data",

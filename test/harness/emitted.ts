@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { SpawnSyncReturns } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -65,6 +65,13 @@ export function newKey(): string {
   return randomBytes(32).toString("base64url");
 }
 
+/** A throw-away value for each credential that the server demands, as nothing it could reach is there. */
+export function throwAwayCredentials(folder: string): Readonly<Record<string, string>> {
+  const registry = readFileSync(join(folder, "server", "registry.ts"), "utf8");
+  const [, block = ""] = /^  credentials: \{([^}]*)\}/m.exec(registry) ?? [];
+  return Object.fromEntries([...block.matchAll(/\b(MCP_\w+)"?:/g)].map(([, name]) => [name, newKey()]));
+}
+
 /** Starts `<folder>/server` as its own process on a free port of loopback. */
 export async function bootServer(
   folder: string,
@@ -73,7 +80,13 @@ export async function bootServer(
   const key = newKey();
   const child = spawn(process.execPath, ["start.mjs"], {
     cwd: join(folder, "server"),
-    env: { PATH: process.env["PATH"], MCP_PORT: "0", MCP_API_KEY: key, ...environment },
+    env: {
+      PATH: process.env["PATH"],
+      MCP_PORT: "0",
+      MCP_API_KEY: key,
+      ...throwAwayCredentials(folder),
+      ...environment,
+    },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let stderr = "";

@@ -21,7 +21,7 @@ export async function topologyOf(text: string, name = "stack"): Promise<Topology
 
 /** The output of a stack in memory. */
 export async function treeOf(text: string, name = "stack"): Promise<FileTree> {
-  return await emit(await topologyOf(text, name), catalog);
+  return (await emit(await topologyOf(text, name), catalog)).tree;
 }
 
 export { catalog };

@@ -29,6 +29,7 @@ export function testRegistry(witness: Witness): Registry {
       memo_add: { link: "mcp->memo", access: "propose", flag: MEMO_FLAG },
     },
     flags: { [NOTES_FLAG]: true, [MEMO_FLAG]: true, MCP_PRINTER_WRITE_ACCESS: false },
+    credentials: {},
   };
 }
 

@@ -7,4 +7,5 @@ export const registry: Registry = {
   modules: [],
   allowList: {},
   flags: {},
+  credentials: {},
 };

@@ -28,4 +28,6 @@ export interface Registry {
   readonly allowList: Readonly<Record<string, AllowedTool>>;
   /** Every write flag of the linked services, and whether the drawing lets it be true. */
   readonly flags: Readonly<Record<string, boolean>>;
+  /** Variables that links cannot work without, each with its link. */
+  readonly credentials: Readonly<Record<string, string>>;
 }

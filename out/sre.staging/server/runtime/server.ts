@@ -13,6 +13,7 @@ import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
 import type { Registry } from "#runtime/registry";
+import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandSurface } from "#runtime/surface";
@@ -54,6 +55,7 @@ interface Core {
 
 function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
+  demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
   const redactor = createRedactor();
   const tools = openTools(registry, environment, redactor.learn);

@@ -17,4 +17,5 @@ export const registry: Registry = {
     prom_targets: { link: "mcp->prometheus", access: "read", flag: null },
   },
   flags: {},
+  credentials: {},
 };

@@ -8,4 +8,5 @@ export const registry: Registry = {
   modules: [],
   allowList: {},
   flags: {},
+  credentials: {},
 };

@@ -25,4 +25,9 @@ export const registry: Registry = {
     run_test: { link: "mcp->stack_agent", access: "read", flag: null },
   },
   flags: { MCP_CNPG_WRITE_ACCESS: true },
+  credentials: {
+    MCP_CNPG_APP_DB_PASSWORD: "mcp->cnpg",
+    MCP_CNPG_APP_DB_RW_PASSWORD: "mcp->cnpg",
+    MCP_CNPG_AUDIT_DB_PASSWORD: "mcp->cnpg",
+  },
 };
