@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { newAgeKey } from "../test/harness/age-key.ts";
+import { keyPair } from "../test/harness/sealing.ts";
 import { twentyLinks } from "./drawings.ts";
 import type { Goal } from "./goal.ts";
 import { interleaved } from "./measure.ts";
@@ -46,7 +46,7 @@ function casesOf(program: string, places: Places, key: Readonly<Record<string, s
 }
 
 async function measure(program: string): Promise<Outcome> {
-  const { identity, recipient } = await newAgeKey();
+  const { identity, recipient } = await keyPair();
   const places = {
     fresh: workplace("sealing-fresh"),
     changing: workplace("sealing-changing"),

@@ -6,7 +6,7 @@ import { refuseLeaks } from "../generator/credentials/leaks.ts";
 import { Secret } from "../generator/credentials/secret.ts";
 import { openSealed } from "../generator/seal/open.ts";
 import type { FileTree } from "../generator/tree/file-tree.ts";
-import { newAgeKey } from "./harness/age-key.ts";
+import { keyPair } from "./harness/sealing.ts";
 import { newKey, ROOT, workspace } from "./harness/emitted.ts";
 
 const KILLS = 200;
@@ -20,7 +20,7 @@ describe("a run that is killed while it seals", () => {
   const trace = work.path("trace.jsonl");
 
   it("S5: leaves the old sealed file or the new one, and never wrote a value anywhere", async () => {
-    const { identity, recipient } = await newAgeKey();
+    const { identity, recipient } = await keyPair();
     work.draw(
       "stack",
       `apiVersion: topology/v1

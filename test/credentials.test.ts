@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { decryptSops } from "sops-age";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openSealed } from "../generator/seal/open.ts";
-import { newAgeKey } from "./harness/age-key.ts";
-import type { AgeKey } from "./harness/age-key.ts";
+import { keyPair } from "./harness/sealing.ts";
+import type { KeyPair } from "./harness/sealing.ts";
 import { bootServer, ROOT, topogate, workspace } from "./harness/emitted.ts";
 import type { Workspace } from "./harness/emitted.ts";
 
@@ -15,13 +15,13 @@ const CHECKSUM = "out/shop/k8s/credentials-checksum.yaml";
 const EXAMPLE = readFileSync(join(ROOT, "stacks/example-key.PUBLIC.txt"), "utf8");
 const EXAMPLE_RECIPIENT = /age1\w+/.exec(EXAMPLE)?.[0] ?? "";
 
-let key: AgeKey;
-let other: AgeKey;
+let key: KeyPair;
+let other: KeyPair;
 let work: Workspace;
 
 beforeAll(async () => {
-  key = await newAgeKey();
-  other = await newAgeKey();
+  key = await keyPair();
+  other = await keyPair();
 });
 
 interface Draw {

@@ -1,5 +1,7 @@
-import { describe, expect, it } from "vitest";
-import { catalog, treeOf } from "./harness/in-process.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readSealedNames } from "../generator/seal/open.ts";
+import { catalog, sealedTreeOf, treeOf } from "./harness/in-process.ts";
+import { keyPair } from "./harness/sealing.ts";
 import type { FileTree } from "../generator/tree/file-tree.ts";
 
 /** A stack in which the type is drawn, with and without a link from `mcp`; a second service stays linked. */
@@ -33,20 +35,24 @@ const dependencies = (tree: FileTree): readonly string[] =>
 
 /** Files that may differ between a drawing with the link and the same drawing without it. */
 const CONSEQUENCES =
-  /^(server\/(tools|runtime)\/|server\/(registry\.ts|surface\.lock\.json|package(-lock)?\.json|topology\.json)$|k8s\/configmap\.yaml$|principals\/|governance\/|docs\/|README\.md$)/;
+  /^(server\/(tools|runtime)\/|credentials\/cloud\.sops\.env$|k8s\/(secret\.sops|credentials-checksum)\.yaml$|server\/(registry\.ts|surface\.lock\.json|package(-lock)?\.json|topology\.json)$|k8s\/configmap\.yaml$|principals\/|governance\/|docs\/|README\.md$)/;
 
 /** Files of later consequences: the day one is emitted, this test must be told what to demand of it. */
-const NOT_YET = [
-  "credentials/cloud.sops.env",
-  "k8s/secret.sops.yaml",
-  "k8s/networkpolicy.yaml",
-  "k8s/rbac.yaml",
-  "governance/policy.json",
-];
+const NOT_YET = ["k8s/networkpolicy.yaml", "k8s/rbac.yaml", "governance/policy.json"];
+
+const SEALED = [
+  ["credentials/cloud.sops.env", "dotenv"],
+  ["k8s/secret.sops.yaml", "secret"],
+] as const;
 
 const types = [...catalog.types.values()].filter(({ mcp }) => mcp === "tools");
 
 describe("S1: the invariant: all consequences of a link come with it and go with it", () => {
+  let recipient: string;
+  beforeAll(async () => {
+    ({ recipient } = await keyPair());
+  });
+
   it("covers every type that has tools", () => {
     expect(types.map(({ type }) => type)).toEqual(
       expect.arrayContaining(["cnpg", "postgresql", "prometheus", "stack_agent", "valkey"]),
@@ -55,8 +61,10 @@ describe("S1: the invariant: all consequences of a link come with it and go with
 
   it.each(types.map((type) => [type.type, type] as const))("%s", async (name, type) => {
     const canWrite = (catalog.modules.get(name)?.tools ?? []).some(({ effect }) => effect !== "read");
-    const linked = await treeOf(drawing(name, `, ${name}: ${canWrite ? "write" : "read"}`));
-    const unlinked = await treeOf(drawing(name, ""));
+    const linked = await sealedTreeOf(drawing(name, `, ${name}: ${canWrite ? "write" : "read"}`), [
+      recipient,
+    ]);
+    const unlinked = await sealedTreeOf(drawing(name, ""), [recipient]);
     const prefix = `MCP_${type.tools?.service ?? ""}`;
     const id = `mcp->${name}`;
     const usesNetwork = type.tools?.ports === undefined;
@@ -73,6 +81,9 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     const declared = new Set(own(linked));
     expect(declared.size > 0).toBe(usesNetwork);
     expect(own(unlinked)).toEqual([]);
+    for (const tree of [linked, unlinked])
+      for (const [path, format] of SEALED)
+        expect(readSealedNames(path, text(tree, path), format).names).toEqual(surface(tree).credentials);
 
     // 3. one write flag, when the type can write
     const flag = `${prefix}_WRITE_ACCESS`;

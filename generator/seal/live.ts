@@ -21,13 +21,17 @@ export interface Workplace {
     args: readonly string[],
     keys: readonly KeyPair[],
     environment?: Readonly<Record<string, string>>,
+    /** Below the folder. */
+    cwd?: string,
   ): string;
   run(
     command: string,
     args: readonly string[],
     environment?: Readonly<Record<string, string>>,
     input?: string,
+    cwd?: string,
   ): Ended;
+  discard(name: string): void;
   remove(): void;
 }
 
@@ -45,23 +49,20 @@ export function workplace(): Workplace {
     if (name.endsWith(".sh")) chmodSync(path, 0o755);
     return path;
   };
-  const run: Workplace["run"] = (command, args, environment = {}, input = "") => {
+  const run: Workplace["run"] = (command, args, environment = {}, input = "", cwd = ".") => {
     const env = { PATH: process.env["PATH"], HOME: folder, ...environment };
     const { status, stdout, stderr } = spawnSync(command, args, {
-      cwd: folder,
+      cwd: join(folder, cwd),
       env,
       input,
       encoding: "utf8",
     });
     return { status, stdout, stderr };
   };
-  const sops: Workplace["sops"] = (args, keys, environment = {}) => {
+  const sops: Workplace["sops"] = (args, keys, environment = {}, cwd = ".") => {
     const SOPS_AGE_KEY = keys.map(({ identity }) => identity).join("\n");
-    const ended = run(sopsProgram, args, {
-      SOPS_AGE_KEY,
-      SOPS_DISABLE_VERSION_CHECK: "true",
-      ...environment,
-    });
+    const own = { SOPS_AGE_KEY, SOPS_DISABLE_VERSION_CHECK: "true", ...environment };
+    const ended = run(sopsProgram, args, own, "", cwd);
     if (ended.status !== 0) throw new Error(`sops ${args[0]} exited ${ended.status}:\n${ended.stderr}`);
     return ended.stdout;
   };
@@ -71,6 +72,7 @@ export function workplace(): Workplace {
     read: (name) => readFileSync(join(folder, name), "utf8"),
     run,
     sops,
+    discard: (name) => rmSync(join(folder, name)),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -1,7 +1,12 @@
+import { Volume, createFsFromVolume } from "memfs";
 import catalog from "#catalog";
+import { sealOutput } from "../../generator/credentials/seal-output.ts";
+import { watchVariables } from "../../generator/credentials/variables.ts";
 import { emit } from "../../generator/emit/emit.ts";
 import { loadStack } from "../../generator/load/load.ts";
 import type { Topology } from "../../generator/model/topology.ts";
+import { systemRandomness } from "../../generator/seal/system-randomness.ts";
+import type { FileSystem } from "../../generator/tree/disk.ts";
 import type { FileTree } from "../../generator/tree/file-tree.ts";
 
 /** Loads a stack that must be free of errors; `name` is the stack's name. */
@@ -22,6 +27,33 @@ export async function topologyOf(text: string, name = "stack"): Promise<Topology
 /** The output of a stack in memory. */
 export async function treeOf(text: string, name = "stack"): Promise<FileTree> {
   return (await emit(await topologyOf(text, name), catalog)).tree;
+}
+
+/** The output with its credentials sealed: made where they can be, else the same word for each. */
+export async function sealedTreeOf(text: string, recipients: readonly string[]): Promise<FileTree> {
+  const loaded = await topologyOf(text);
+  const topology = { ...loaded, server: { ...loaded.server, recipients } };
+  const { tree, credentials } = await emit(topology, catalog);
+  if (credentials === null) throw new Error("the catalog has no credentials");
+  const fs = createFsFromVolume(new Volume()) as unknown as FileSystem;
+  const everyVariable = new Proxy({}, { get: () => "given-by-the-environment" });
+  const sealed = await sealOutput(
+    { root: "/out/stack", topology, tree, credentials },
+    {
+      fs,
+      variables: watchVariables(everyVariable),
+      identities: [],
+      folder: "/stacks",
+      repository: undefined,
+      isExample: false,
+      randomness: systemRandomness,
+      how: {},
+    },
+    (code, message) => {
+      throw new Error(`${code} ${message}`);
+    },
+  );
+  return sealed.tree;
 }
 
 export { catalog };
