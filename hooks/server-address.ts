@@ -1,0 +1,47 @@
+import { defineHook } from "#hook";
+import type { Topology } from "#hook";
+
+type Link = Topology["links"][number];
+
+/** Where the emitted server is found, in the cluster and from outside. */
+export interface ServerAddress {
+  /** Of its Deployment and its Service: `shop-mcp`. */
+  readonly service: string;
+  readonly namespace: string;
+  /** The endpoint behind the drawn gateway; `null` when no link leads from a gateway to the server. */
+  readonly url: string | null;
+}
+
+/** `_` cannot stand in the name of a Kubernetes object. */
+const objectName = (name: string): string => name.replaceAll("_", "-");
+
+/** A component that only its links imply has no place of its own: it stands with its stack. */
+function namespaceOf({ components, stack }: Topology): string {
+  const server = components.find(({ type }) => type === "fastmcp");
+  return server?.path[0] === "components" ? server.namespace : objectName(stack);
+}
+
+function isRoute({ from, to, attributes }: Link): boolean {
+  return !from.component.builtin && to.component.type === "fastmcp" && attributes["enabled"] !== false;
+}
+
+function urlOf({ attributes, to }: Link, domain: string): string {
+  const scheme = attributes["tls"] === false ? "http" : "https";
+  const subdomain = String(attributes["subdomain"] ?? objectName(to.component.name));
+  const path = String(attributes["path"] ?? "/mcp").replace(/\/+$/, "");
+  return `${scheme}://${subdomain}.${domain}${path.endsWith("/mcp") ? path : `${path}/mcp`}`;
+}
+
+/** A link `<gateway> -> mcp` is the route: without one, clients come through a port-forward. */
+export default defineHook({
+  name: "server-address",
+  derive: (topology): ServerAddress => {
+    const [route] = topology.links.filter(isRoute);
+    const isNamed = route !== undefined && topology.domain !== null;
+    return {
+      service: `${objectName(topology.stack)}-mcp`,
+      namespace: namespaceOf(topology),
+      url: isNamed ? urlOf(route, topology.domain) : null,
+    };
+  },
+});
