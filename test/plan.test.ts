@@ -40,6 +40,7 @@ describe("plan", () => {
     const text = plan();
     for (const line of [
       "- server/tools/valkey.ts",
+      "- principals/valkey/README.md",
       "- principals/valkey/valkey.acl",
       "- tool valkey_set",
       "- credential MCP_VALKEY_PASSWORD",
