@@ -10,6 +10,8 @@ export interface ServerAddress {
   readonly namespace: string;
   /** The endpoint behind the drawn gateway; `null` when no link leads from a gateway to the server. */
   readonly url: string | null;
+  /** The gateway of the route, when it asks for the same bearer key as the server. */
+  readonly keyGateway: string | null;
 }
 
 /** `_` cannot stand in the name of a Kubernetes object. */
@@ -42,6 +44,7 @@ export default defineHook({
       service: `${objectName(topology.stack)}-mcp`,
       namespace: namespaceOf(topology),
       url: isNamed ? urlOf(route, topology.domain) : null,
+      keyGateway: route?.attributes["auth"] === "key-auth" ? route.from.component.name : null,
     };
   },
 });

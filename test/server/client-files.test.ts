@@ -1,6 +1,11 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -15,10 +20,14 @@ import {
   readVscode,
 } from "../harness/client-files.ts";
 import type { Machine, Reached } from "../harness/client-files.ts";
+import { treeOf } from "../harness/in-process.ts";
+import { looksSecret } from "../../generator/diagnostics/looks-secret.ts";
 
 type Stdio = Extract<Reached, { kind: "stdio" }>;
 type Http = Extract<Reached, { kind: "http" }>;
 
+/** Where the drawn gateways lead; nothing leads to hello, so its clients come through a forwarded port. */
+const HOSTS = { shop: "mcp.stack-3.source-lab.io", hello: "localhost", sre: "mcp.sre.example.com" } as const;
 const STACKS = ["shop", "hello", "sre"] as const;
 const work = workspace();
 cpSync(join(ROOT, "stacks"), work.path("stacks"), { recursive: true });
@@ -53,17 +62,33 @@ async function toolsOverStdio(
   return await toolsOf(newClient(), transport);
 }
 
-/** Calls the URL as it stands, Host and path included; only its name is resolved to the server of the test. */
+/** `fetch` as for `asked`, Host and path included, with its name resolved to the server of the test. */
+async function fetchFrom(server: BootedServer, asked: string | URL, init: RequestInit): Promise<Response> {
+  const { pathname, search, host } = new URL(asked);
+  // The host header of `fetch` itself cannot be chosen.
+  const sent = request(new URL(`${pathname}${search}`, server.url), {
+    method: init.method ?? "GET",
+    headers: { ...Object.fromEntries(new Headers(init.headers)), host },
+    ...(init.signal == null ? {} : { signal: init.signal }),
+  });
+  sent.end(init.body as string | undefined);
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  const { statusCode: status = 0 } = answer;
+  const hasBody = status !== 202 && status !== 204;
+  if (!hasBody) answer.resume();
+  return new Response(hasBody ? (Readable.toWeb(answer) as ReadableStream) : null, {
+    status,
+    headers: answer.headers as Record<string, string>,
+  });
+}
+
 async function toolsOverHttp({ url, headers }: Http, server: BootedServer): Promise<readonly string[]> {
-  const toServer = async (asked: string | URL, init: RequestInit = {}): Promise<Response> => {
-    const { pathname, search, host } = new URL(asked);
-    const sent = new Headers(init.headers);
-    sent.set("host", host);
-    return await fetch(new URL(`${pathname}${search}`, server.url), { ...init, headers: sent });
-  };
   return await toolsOf(
     newClient(),
-    new StreamableHTTPClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: toServer }),
+    new StreamableHTTPClientTransport(url, {
+      requestInit: { headers: { ...headers } },
+      fetch: async (asked, init = {}) => await fetchFrom(server, asked, init),
+    }),
   );
 }
 
@@ -84,11 +109,8 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
     };
     listed = lock.tools.map(({ name }) => name);
     reading = lock.tools.filter(({ access }) => access === "read").map(({ name }) => name);
-    const hosts = ["vscode.json"].map(
-      (file) => (JSON.parse(text(file)) as { servers: Record<string, { url: string }> }).servers[stack]?.url,
-    );
     server = await bootServer(work.path("out", stack), {
-      MCP_ALLOWED_HOSTS: hosts.map((url) => new URL(url ?? "").host).join(","),
+      MCP_ALLOWED_HOSTS: HOSTS[stack],
       MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true",
     });
     const values = lock.credentials.map((name): [string, string] => [
@@ -120,11 +142,11 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
   });
 
   it("claude_desktop_config.json: starts from any folder once its paths are filled in", async () => {
-    const file = join(elsewhere, `${stack}.env`);
-    writeFileSync(file, "", { mode: 0o600 });
-    const filled = text("claude_desktop_config.json")
-      .replaceAll(`/absolute/path/to/${stack}.env`, file)
-      .replaceAll("/absolute/path/to", work.folder);
+    writeFileSync(join(elsewhere, `${stack}.env`), "", { mode: 0o600 });
+    const command = /^ {4}(sed .*)$/m.exec(text("README.md"))?.[1] ?? "";
+    const env = { PATH: process.env["PATH"], HOME: elsewhere };
+    const filled = spawnSync("sh", ["-c", command], { cwd: work.folder, env, encoding: "utf8" }).stdout;
+    expect(filled).not.toContain("/absolute/path");
     const servers = readClaudeDesktop(filled);
     expect([...servers.keys()]).toEqual([`${stack}-local`]);
     const stdio = servers.get(`${stack}-local`) as Stdio;
@@ -136,5 +158,85 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
     if (stack === "hello") return;
     const entry = readRegistry(text("server.json"), { api_key: server.key });
     expect(await toolsOverHttp(entry as Http, server)).toEqual(listed);
+  });
+
+  it("S16: a key that is not set is a refusal, not a broken file, and another Host is turned away", async () => {
+    const nobody = { ...machine, variables: {} };
+    const { [stack]: http, [`${stack}-local`]: stdio } = Object.fromEntries(
+      readClaudeCode(text(".mcp.json"), nobody),
+    );
+    await expect(toolsOverHttp(http as Http, server)).rejects.toThrow("Unauthorised");
+    expect(await toolsOverStdio(stdio as Stdio, work.folder)).toEqual(reading);
+    const { url, headers } = readClaudeCode(text(".mcp.json"), machine).get(stack) as Http;
+    const foreign = {
+      kind: "http",
+      headers,
+      url: new URL(url.pathname, "https://mcp.elsewhere.example"),
+    } as const;
+    await expect(toolsOverHttp(foreign, server)).rejects.toThrow("Forbidden");
+  });
+
+  it("S5: no file holds a secret", () => {
+    for (const file of readdirSync(work.path("out", stack, "clients"))) {
+      const found = text(file)
+        .split(/[\s"`]+/)
+        .filter((word) => looksSecret(word));
+      expect(found, file).toEqual([]);
+    }
+  });
+});
+
+describe("S1: the client files follow the drawing", () => {
+  const STACK = `apiVersion: topology/v1
+stack: shop-front
+description: ${"A description that is too long for a registry ".repeat(3)}
+domain: example.com
+components:
+  valkey:
+  apisix:
+links:
+  apisix: {mcp: {subdomain: ai, path: /shop, auth: key-auth}}
+  mcp: {stack_agent: read, valkey: write}
+`;
+  const files = async (text: string): Promise<ReadonlyMap<string, string>> => {
+    const tree = await treeOf(text, "shop-front");
+    const own = [...tree].filter(([path]) => path.startsWith("clients/"));
+    return new Map(own.map(([path, file]) => [path.slice("clients/".length), file.text]));
+  };
+
+  it("the drawn route is the address, everywhere", async () => {
+    const drawn = await files(STACK);
+    const entry = readRegistry(drawn.get("server.json") ?? "", { api_key: "k" });
+    expect(entry).toMatchObject({
+      url: new URL("https://ai.example.com/shop/mcp"),
+      headers: { Authorization: "Bearer k" },
+    });
+    for (const file of [".mcp.json", "cursor.json", "vscode.json"])
+      expect(drawn.get(file), file).toContain('"url": "https://ai.example.com/shop/mcp"');
+  });
+
+  it.each([
+    ["without the route", (text: string) => text.replace(/^ {2}apisix: \{mcp.*\n/m, "")],
+    ["with the route switched off", (text: string) => text.replace("subdomain: ai", "enabled: false")],
+    ["without a domain", (text: string) => text.replace(/^domain.*\n/m, "")],
+  ])("%s there is no entry for a registry, and clients come through a forwarded port", async (_, change) => {
+    const drawn = await files(change(STACK));
+    expect(drawn.has("server.json")).toBe(false);
+    const read = readClaudeCode(drawn.get(".mcp.json") ?? "", { folder: "", variables: {}, answers: {} });
+    expect(read.get("shop-front")).toMatchObject({ url: new URL("http://localhost:8080/mcp") });
+    expect(drawn.get("README.md")).toContain(
+      "kubectl -n shop-front port-forward deployment/shop-front-mcp 8080:8080",
+    );
+  });
+
+  it("without a link its variables and credentials are in no file", async () => {
+    const before = [...(await files(STACK))];
+    const after = [...(await files(STACK.replace(", valkey: write", "")))];
+    expect(before.filter(([, text]) => text.includes("MCP_VALKEY_"))).toHaveLength(5);
+    expect(after.filter(([, text]) => text.includes("MCP_VALKEY_"))).toEqual([]);
+  });
+
+  it("S10: no file switches a write flag on", async () => {
+    for (const [file, text] of await files(STACK)) expect(text, file).not.toContain("WRITE_ACCESS");
   });
 });
