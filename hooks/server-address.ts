@@ -27,11 +27,18 @@ function isRoute({ from, to, attributes }: Link): boolean {
   return !from.component.builtin && to.component.type === "fastmcp" && attributes["enabled"] !== false;
 }
 
-function urlOf({ attributes, to }: Link, domain: string): string {
+/** `/mcp`, or with the drawn prefix in front; mcp-runtime tells servers apart by a prefix anyway. */
+function pathOf({ attributes }: Link, { stack, server }: Topology): string {
+  const usual = server.delivery === "mcp-runtime" ? `/${objectName(stack)}-mcp` : "";
+  const prefix = String(attributes["path"] ?? usual).replace(/\/+$/, "");
+  return prefix === "/mcp" ? prefix : `${prefix}/mcp`;
+}
+
+function urlOf(route: Link, domain: string, topology: Topology): string {
+  const { attributes, to } = route;
   const scheme = attributes["tls"] === false ? "http" : "https";
   const subdomain = String(attributes["subdomain"] ?? objectName(to.component.name));
-  const path = String(attributes["path"] ?? "/mcp").replace(/\/+$/, "");
-  return `${scheme}://${subdomain}.${domain}${path.endsWith("/mcp") ? path : `${path}/mcp`}`;
+  return `${scheme}://${subdomain}.${domain}${pathOf(route, topology)}`;
 }
 
 /** A link `<gateway> -> mcp` is the route: without one, clients come through a port-forward. */
@@ -43,7 +50,7 @@ export default defineHook({
     return {
       service: `${objectName(topology.stack)}-mcp`,
       namespace: namespaceOf(topology),
-      url: isNamed ? urlOf(route, topology.domain) : null,
+      url: isNamed ? urlOf(route, topology.domain, topology) : null,
       keyGateway: route?.attributes["auth"] === "key-auth" ? route.from.component.name : null,
     };
   },
