@@ -30,8 +30,8 @@ async function renderPrevious(engine: Engine, emitted: Emitted): Promise<FileTre
     neighbours: () => undefined,
   });
   if (stack === null) return undefined;
-  const { environment, source } = emitted.topology;
-  return (await render(engine, { ...stack.base, environment, source }, "")).tree;
+  const { environment, environments, source } = emitted.topology;
+  return (await render(engine, { ...stack.base, environment, environments, source }, "")).tree;
 }
 
 /**

@@ -40,6 +40,7 @@ describe("plan", () => {
     const text = plan();
     for (const line of [
       "- server/tools/valkey.ts",
+      "- principals/valkey/README.md",
       "- principals/valkey/valkey.acl",
       "- tool valkey_set",
       "- credential MCP_VALKEY_PASSWORD",
@@ -85,7 +86,9 @@ describe("the drawing on record", () => {
       .replace(/^exports:.*$/m, "")
       .replace(/external: \{[^}]*\}/, "external: {stack: other, component: other}");
     const topology = await topologyOf(text, stack);
-    const again = await topologyOf(Buffer.from(redraw(JSON.stringify(topology.drawing))).toString(), stack);
+    const { environments } = topology;
+    const drawn = await topologyOf(Buffer.from(redraw(JSON.stringify(topology.drawing))).toString(), stack);
+    const again = { ...drawn, environments };
     expect(again.drawing).toEqual(topology.drawing);
     expect((await emit(again, catalog)).tree).toEqual((await emit(topology, catalog)).tree);
   });

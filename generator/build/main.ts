@@ -26,7 +26,7 @@ import { evaluateTools } from "./evaluate-tools.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DIST = join(ROOT, "dist");
 /** Where the Handlebars helpers live: every exported function of these files is one. */
-const HELPER_FILES = ["escape.ts", "sql.ts", "acl.ts"].map((name) => `generator/emit/${name}`);
+const HELPER_FILES = ["escape.ts", "sql.ts", "acl.ts", "word.ts"].map((name) => `generator/emit/${name}`);
 
 const COMMON = {
   bundle: true,

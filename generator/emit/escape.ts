@@ -37,6 +37,11 @@ export function code(value: unknown): string {
   return longest === 0 ? `\`${text}\`` : `${fence} ${text} ${fence}`;
 }
 
+/** One line of an indented code block, as it is: only the end of the line could end the block. */
+export function codeLine(value: unknown): string {
+  return String(value).replace(INVISIBLE, "").replace(/\s+/g, " ");
+}
+
 /** One row of a Markdown table for each parameter of a tool; they are most of what a large stack's documents hold. */
 export function parameterRows(value: unknown): string {
   const rows = value as readonly Readonly<Record<"name" | "shape" | "presence" | "doc", string>>[];

@@ -9,6 +9,9 @@ const BY_EXTENSION: Readonly<Record<string, (source: string) => string>> = {
   env: (source) => `# ${line(source)}\n`,
   md: (source) => `<!-- ${line(source)} -->\n`,
   mmd: (source) => `%% ${line(source)}\n`,
+  conf: (source) => `# ${line(source)}\n`,
+  sh: (source) => `# ${line(source)}\n`,
+  CODEOWNERS: (source) => `# ${line(source)}\n`,
   gitattributes: (source) => `# ${line(source)}\n`,
   Dockerfile: (source) => `# ${line(source)}\n`,
 };

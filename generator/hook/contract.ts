@@ -76,6 +76,7 @@ export function defineOutput(output: Output): Output {
 }
 
 export { npmPackage } from "../emit/npm-package.ts";
+export { shellWord } from "../emit/shell.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
 export type {
   ClusterSecret,

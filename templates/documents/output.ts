@@ -3,6 +3,9 @@ import type { FileSpec, Generation, Topology } from "#hook";
 import type writeGatesHook from "../../hooks/write-gates.ts";
 import type accessMatrixHook from "../../hooks/access-matrix.ts";
 import type surfaceHook from "../../hooks/surface.ts";
+import type credentialsHook from "../../hooks/credentials.ts";
+import type serverAddressHook from "../../hooks/server-address.ts";
+import { runbookView } from "./runbook.ts";
 import type { SurfaceTool } from "../../hooks/surface.ts";
 
 const HERE = "templates/documents";
@@ -196,6 +199,16 @@ export default defineOutput({
         hasGates: gates.length > 0,
         hidden,
         hasHidden: hidden.rows.length + hidden.counts.length > 0,
+      }),
+      rendered("docs/RUNBOOK.md", "runbook.md.hbs", {
+        ...runbookView({
+          topology,
+          address: factsOf<typeof serverAddressHook>(facts, "server-address"),
+          key: factsOf<typeof credentialsHook>(facts, "credentials").own[0],
+          gates,
+          folder:
+            topology.environment === null ? `out/${topology.stack}` : `out/${head.stack}.${head.environment}`,
+        }),
       }),
       rendered("docs/topology.mmd", "topology.mmd.hbs", diagramView(topology)),
       rendered(".gitattributes", "gitattributes.hbs", {}),

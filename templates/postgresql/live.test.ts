@@ -11,7 +11,8 @@ import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
-import { administrator, applyRole, wireTo } from "./live.ts";
+import { emitPrincipals } from "../../test/harness/principals.ts";
+import { administrator, applyRole, signIn, wireTo, WRITER_FORBIDDEN } from "./live.ts";
 import type { Account, Wire } from "./live.ts";
 import { LEGITIMATE, REFUSED } from "./statements.ts";
 import { databases, link, tools } from "./tools.ts";
@@ -169,6 +170,50 @@ describe("the account", () => {
       expect(fault.code, sql).toBe("denied");
     }
     await closePostgres(client);
+  });
+
+  it("S5: is what the commands of the emitted README make, and the writer changes rows and nothing else", async () => {
+    const NAME = 'it\'s a "db"';
+    await admin.query(`CREATE DATABASE ${admin.escapeIdentifier(NAME)}`);
+    const inside = await administrator(live.port, NAME);
+    await inside.query(
+      "CREATE TABLE notes (id int); CREATE SCHEMA private; CREATE TABLE private.payroll (id int)",
+    );
+    const principals = await emitPrincipals(`apiVersion: topology/v1
+stack: stack
+components:
+  store: {type: postgresql, host: 127.0.0.1, port: ${live.port}, databases: {notes: {database: ${JSON.stringify(NAME)}}}}
+links: {mcp: {store: write}}
+`);
+    const passwords = {
+      MCP_STORE_NOTES_PASSWORD: PASSWORDS.reader,
+      MCP_STORE_NOTES_RW_PASSWORD: PASSWORDS.writer,
+    };
+    principals.apply("store", { PGUSER: "postgres", PGPASSWORD: "postgres", ...passwords });
+    principals.remove();
+    const writer = await signIn(live.port, "mcp_rw_notes", PASSWORDS.writer, NAME);
+    await writer.query(
+      "INSERT INTO notes VALUES (1); UPDATE notes SET id = 2; DELETE FROM notes WHERE id = 3",
+    );
+    for (const sql of WRITER_FORBIDDEN)
+      await expect(writer.query(sql), sql).rejects.toMatchObject({ code: "42501" });
+    await writer.end();
+    const reader = await signIn(live.port, "mcp_ro_notes", PASSWORDS.reader, NAME);
+    expect((await reader.query("SELECT id FROM notes")).rows).toEqual([{ id: 2 }]);
+    await reader.query("SET default_transaction_read_only = off");
+    for (const sql of ["INSERT INTO notes VALUES (1)", "UPDATE notes SET id = 1", ...WRITER_FORBIDDEN])
+      await expect(reader.query(sql), sql).rejects.toMatchObject({ code: "42501" });
+    await reader.end();
+    await inside.end();
+  });
+
+  it("S37: finds nothing granted to it in another database of the server", async () => {
+    const elsewhere = await signIn(live.port, READER.role, PASSWORDS.reader, "audit");
+    await elsewhere.query("SET default_transaction_read_only = off");
+    for (const table of ["sales.orders", "pg_authid"])
+      await expect(elsewhere.query(`SELECT * FROM ${table}`), table).rejects.toMatchObject({ code: "42501" });
+    await expect(elsewhere.query("CREATE TABLE public.pwned ()")).rejects.toMatchObject({ code: "42501" });
+    await elsewhere.end();
   });
 
   it("refuses to read with an account that could write", async () => {

@@ -116,3 +116,50 @@ export async function wireTo(port: number): Promise<Wire> {
     close: async () => await new Promise((resolve) => server.close(() => resolve())),
   };
 }
+
+/** What the account that writes must be refused by the server itself, whatever carries it there. */
+export const WRITER_FORBIDDEN = [
+  "TRUNCATE notes",
+  "DROP TABLE notes",
+  "ALTER TABLE notes ADD COLUMN pwned int",
+  "ALTER TABLE notes OWNER TO CURRENT_USER",
+  "CREATE INDEX pwned ON notes (id)",
+  "CREATE TRIGGER pwned BEFORE INSERT ON notes EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+  "CREATE TABLE pwned ()",
+  "CREATE TEMP TABLE pwned ()",
+  "CREATE VIEW pwned AS SELECT 1",
+  "CREATE SCHEMA pwned",
+  "CREATE FUNCTION pwned() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+  "CREATE EXTENSION dblink",
+  "CREATE ROLE pwned",
+  "CREATE DATABASE pwned",
+  "ALTER ROLE CURRENT_USER SUPERUSER",
+  "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
+  "SET ROLE postgres",
+  "SET SESSION AUTHORIZATION postgres",
+  "ALTER SYSTEM SET work_mem = '1MB'",
+  "SET temp_file_limit = -1",
+  "COPY notes TO PROGRAM 'id'",
+  "COPY notes FROM '/etc/passwd'",
+  "SELECT pg_read_file('PG_VERSION')",
+  "SELECT pg_ls_dir('.')",
+  "SELECT lo_import('/etc/passwd')",
+  "SELECT pg_reload_conf()",
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres' AND pid <> pg_backend_pid()",
+  "SELECT * FROM pg_authid",
+  "DELETE FROM pg_catalog.pg_class",
+  "SELECT * FROM private.payroll",
+  "INSERT INTO private.payroll VALUES (1)",
+] as const;
+
+/** A client that signs in as one of the link's own accounts, past every guard of the tools. */
+export async function signIn(
+  port: number,
+  user: string,
+  password: string,
+  database: string,
+): Promise<pg.Client> {
+  const client = new pg.Client({ host: "127.0.0.1", port, user, password, database });
+  await client.connect();
+  return client;
+}

@@ -47,16 +47,19 @@ CONFIG
 
 case "${1:-}" in
   check)
-    command -v prometheus >/dev/null || { echo "prometheus is not installed: run live.sh install" >&2; exit 1; }
+    for program in prometheus nginx openssl; do
+      command -v "$program" >/dev/null || { echo "$program is not installed: run live.sh install" >&2; exit 1; }
+    done
     prometheus --version 2>&1 | sed -nE 's/^prometheus, version ([0-9.]+).*/\1/p'
     ;;
   install)
-    apt-get install -y --no-install-recommends prometheus
+    apt-get install -y --no-install-recommends prometheus nginx-light openssl
     ;;
   start)
     write_rules
     write_config
-    exec prometheus --config.file "$DIR/prometheus.yml" --storage.tsdb.path "$DIR/data" \
+    # Everything that changes the server is open, so that it is the account and the tools that keep out.
+    exec prometheus --web.enable-admin-api --web.enable-lifecycle --web.enable-remote-write-receiver --config.file "$DIR/prometheus.yml" --storage.tsdb.path "$DIR/data" \
       --web.listen-address "127.0.0.1:$PORT" --log.level warn
     ;;
   *)

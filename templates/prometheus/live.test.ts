@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -6,11 +6,49 @@ import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion, startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
+import { startProxy } from "./live.ts";
+import type { Proxy } from "./live.ts";
 import { tools } from "./tools.ts";
 
 const HARD_LIMIT = 262_144;
 const SERIES = 12_000;
 const SELF = { label: "job", match: ["up"] };
+
+/** What an open Prometheus answers and the account must never be answered. */
+const FORBIDDEN = [
+  ["POST", "/api/v1/admin/tsdb/snapshot"],
+  ["POST", "/api/v1/admin/tsdb/clean_tombstones"],
+  ["POST", "/api/v1/admin/tsdb/delete_series?match[]=none"],
+  ["PUT", "/api/v1/admin/tsdb/delete_series?match[]=none"],
+  ["POST", "/-/reload"],
+  ["GET", "/-/healthy"],
+  ["POST", "/api/v1/write"],
+  ["POST", "/api/v1/read"],
+  ["GET", "/api/v1/status/config"],
+  ["GET", "/api/v1/status/flags"],
+  ["GET", "/api/v1/status/tsdb"],
+  ["GET", "/api/v1/metadata"],
+  ["GET", "/api/v1/labels"],
+  ["GET", "/api/v1/query_exemplars?query=up"],
+  ["DELETE", "/api/v1/series?match[]=up"],
+  ["PUT", "/api/v1/query?query=up"],
+  ["OPTIONS", "/api/v1/query"],
+  ["GET", "/federate?match[]=up"],
+  ["GET", "/metrics"],
+  ["GET", "/debug/pprof/cmdline"],
+  ["GET", "/graph"],
+  ["GET", "/"],
+] as const;
+const CLIMBING = [
+  "/api/v1/query/../admin/tsdb/snapshot",
+  "/api/v1/query/%2e%2e/admin/tsdb/snapshot",
+  "/api/v1/query/..%2fadmin%2ftsdb%2fsnapshot",
+  "/api/v1/label/../admin/tsdb/snapshot/values",
+  "/api/v1/label/a%2f..%2f..%2fadmin/values",
+  "//api/v1/admin/tsdb/snapshot",
+  "/api/v1/./admin/tsdb/snapshot",
+  "/api/v1/admin/tsdb/snapshot%3f/../query/x",
+] as const;
 
 let metrics: Server;
 let server: LiveServer;
@@ -325,6 +363,92 @@ describe("only the fixed paths", () => {
       query: 'prometheus_http_requests_total{handler=~"/api/v1/admin.*|/-/.*"}',
     });
     expect(requests.page?.total).toBe(0);
+  });
+});
+
+describe("the account in front of the server", () => {
+  const PASSWORD = "p w:é;'#of-the-account";
+  const USER = "mcp_prometheus";
+  let proxy: Proxy;
+  let account: OpenModule;
+  beforeAll(async () => {
+    proxy = await startProxy(server.port, PASSWORD);
+    account = openModule(tools, {
+      MCP_PROMETHEUS_URL: `http://127.0.0.1:${proxy.port}`,
+      MCP_PROMETHEUS_USER: USER,
+      MCP_PROMETHEUS_PASSWORD: PASSWORD,
+    });
+  });
+  afterAll(async () => {
+    await account?.close();
+    await proxy?.stop();
+  });
+
+  /** As written, dots and percent signs included, which `fetch` would tidy up. */
+  async function send(port: number, method: string, path: string, password?: string): Promise<number> {
+    const authorization = `Basic ${Buffer.from(`${USER}:${password ?? ""}`).toString("base64")}`;
+    return await new Promise((resolve, reject) => {
+      const asked = request(
+        { host: "127.0.0.1", port, method, path, headers: password === undefined ? {} : { authorization } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        },
+      );
+      asked.on("error", reject);
+      asked.end();
+    });
+  }
+
+  it("lets every tool work", async () => {
+    const calls: readonly (readonly [string, Record<string, unknown>])[] = [
+      ["prom_query", { query: "up" }],
+      ["prom_query_range", { query: "up" }],
+      ["prom_alerts", {}],
+      ["prom_targets", {}],
+      ["prom_rules", {}],
+      ["prom_label_values", { label: "__name__" }],
+      ["prom_series", { match: ["up"] }],
+    ];
+    expect(calls.map(([name]) => name).sort()).toEqual(tools.tools.map(({ name }) => name).sort());
+    for (const [name, args] of calls) {
+      expect((await account.call(name, args)).page?.returned ?? 1, name).toBeGreaterThan(0);
+    }
+  });
+
+  it("S4: refuses everything that changes or shows the server, which is open behind it", async () => {
+    for (const [method, path] of FORBIDDEN) {
+      const [direct, through] = [
+        await send(server.port, method, path, PASSWORD),
+        await send(proxy.port, method, path, PASSWORD),
+      ];
+      expect(direct, `${method} ${path} without the account`).not.toBe(403);
+      expect(through, `${method} ${path}`).toBe(403);
+    }
+  });
+
+  it("S4: an address that climbs is taken for where it leads, by both", async () => {
+    for (const path of CLIMBING) expect(await send(proxy.port, "POST", path, PASSWORD), path).toBe(403);
+    const up = "/api/v1/admin/tsdb/%2e%2e/../query?query=up";
+    expect(await send(proxy.port, "GET", up, PASSWORD)).toBe(200);
+    const blocks = await call("prom_query", { query: "sum(prometheus_tsdb_head_series)" });
+    expect(blocks.page?.total, "nothing was deleted").toBe(1);
+  });
+
+  it("S5: nobody reads without the password, and a tool says no more than denied", async () => {
+    expect(await send(proxy.port, "GET", "/api/v1/query?query=up")).toBe(401);
+    expect(await send(proxy.port, "GET", "/api/v1/query?query=up", "another")).toBe(401);
+    const wrong = openModule(tools, {
+      MCP_PROMETHEUS_URL: `http://127.0.0.1:${proxy.port}`,
+      MCP_PROMETHEUS_USER: USER,
+      MCP_PROMETHEUS_PASSWORD: "not-this-one",
+    });
+    const failure: unknown = await wrong.call("prom_query", { query: "up" }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "denied" });
+    expect(String(failure) + JSON.stringify(failure) + proxy.log()).not.toMatch(
+      /not-this-one|of-the-account/,
+    );
+    await wrong.close();
   });
 });
 

@@ -1,23 +1,40 @@
 import { defineOutput } from "#hook";
+import type { FileSpec, LinkModule } from "#hook";
 
-const TEMPLATE = "templates/prometheus/principal.md.hbs";
+const HERE = "templates/prometheus";
 
-/** What to do about a service that knows no accounts. */
+function accountView({ link: { component }, environment }: LinkModule): object {
+  const account = `mcp_${component.name.replaceAll("-", "_")}`;
+  const host = component.host ?? component.name;
+  const password = `${environment}_PASSWORD`;
+  return {
+    component: component.name,
+    account,
+    host,
+    address: `${host}:${component.port ?? 9090}`,
+    scheme: String(component.attributes["scheme"] ?? "http"),
+    secure: component.attributes["scheme"] === "https",
+    path: String(component.attributes["path"] ?? ""),
+    user: `${environment}_USER`,
+    password,
+    command: `printf '%s' "$${password}" | openssl passwd -6 -stdin | sed 's/^/${account}:/' > ${account}.htpasswd`,
+  };
+}
+
+/** An account for a service that knows none: a proxy in front of it, and what is said about it. */
 export default defineOutput({
   name: "prometheus",
   files: (_topology, _facts, { links }) =>
     links
       .filter(({ module }) => module.folder === "prometheus")
-      .map(({ link: { component }, environment }) => ({
-        kind: "rendered",
-        path: `principals/${component.name}/prometheus.md`,
-        from: TEMPLATE,
-        view: {
-          component: component.name,
-          address: `${component.host ?? component.name}:${component.port ?? 9090}`,
-          user: `${environment}_USER`,
-          password: `${environment}_PASSWORD`,
-          token: `${environment}_TOKEN`,
-        },
-      })),
+      .flatMap((link) => {
+        const folder = `principals/${link.link.component.name}`;
+        const file = (name: string, template: string): FileSpec => ({
+          kind: "rendered",
+          path: `${folder}/${name}`,
+          from: `${HERE}/${template}`,
+          view: accountView(link),
+        });
+        return [file("README.md", "principal-readme.md.hbs"), file("nginx.conf", "principal.conf.hbs")];
+      }),
 });

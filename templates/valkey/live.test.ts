@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Component, McpLink } from "../../generator/model/topology.ts";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
+import { emitPrincipals } from "../../test/harness/principals.ts";
 import { freePort, liveVersion, startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
 import { FORBIDDEN, flood, renderAccount, sampleLink, seed } from "./live.ts";
@@ -258,6 +259,28 @@ describe("outside the drawing", () => {
 describe("the account on the server", () => {
   it("S5: never holds the password in its file", () => {
     expect(renderAccount(sampleLink, ["read"])).not.toMatch(/[>#]|nopass/);
+  });
+
+  it("is what the commands of the emitted README make, and they keep the password afterwards", async () => {
+    await admin.call("ACL", "SETUSER", "admin", "on", ">administrator", "~*", "&*", "+@all");
+    const principals = await emitPrincipals(`apiVersion: topology/v1
+stack: stack
+components:
+  cache: {type: valkey, host: 127.0.0.1, port: ${server.port}, keyspaces: {app: {prefix: "app:"}, session: {prefix: "session:"}}}
+links: {mcp: {cache: {only: {app: write, session: read}}}}
+`);
+    const applied = { REDISCLI_AUTH: "administrator", MCP_CACHE_PASSWORD: ACCOUNT_PASSWORD };
+    principals.apply("cache", applied);
+    principals.apply("cache", applied);
+    principals.remove();
+    const account = loginAs("mcp_cache");
+    expect(await account.get("app:text")).toBe("grüße");
+    expect(await account.set("app:readme", "1", "EX", 1)).toBe("OK");
+    for (const [command, ...args] of FORBIDDEN) {
+      await expect(account.call(command, args), `${command} ${args.join(" ")}`).rejects.toThrow(/^NOPERM/);
+    }
+    account.disconnect();
+    await admin.call("ACL", "DELUSER", "admin");
   });
 
   it("refuses what the tools never do, whoever holds the password", async () => {

@@ -1,8 +1,9 @@
-import { defineOutput } from "#hook";
+import { defineOutput, shellWord } from "#hook";
+import type { FileSpec, LinkModule } from "#hook";
 import type { McpLink } from "#contract";
 import { accountOf, keyspacesOf } from "./component.ts";
 
-const TEMPLATE = "templates/valkey/principal.acl.hbs";
+const HERE = "templates/valkey";
 
 /**
  * What the link's own account may do; `effects` are those of the tools that the link keeps.
@@ -30,19 +31,54 @@ export function accountView(link: McpLink, effects: readonly string[]): object {
   };
 }
 
+/** What the README says: the keys by prefix, and the two commands that an administrator runs. */
+function readmeView({ link, environment, tools }: LinkModule): object {
+  const { name, host, port } = link.component;
+  const account = accountOf(link);
+  const effects = tools.map(({ effect }) => effect);
+  const keyspaces = keyspacesOf(link);
+  const areas = keyspaces.map(
+    ({ prefix, writable }) => `${prefix}* ${writable ? "for writing" : "for reading"}`,
+  );
+  const databases = [...new Set(keyspaces.map(({ database }) => database))].sort((x, y) => x - y);
+  const cli = `redis-cli -h ${shellWord(host ?? name)} -p ${port ?? 6379} --user admin`;
+  return {
+    component: name,
+    account,
+    keys: areas.length === 0 ? "every key" : `the keys ${areas.join(", ")}`,
+    databases: databases.join(", "),
+    hasDatabases: databases.some((database) => database !== 0),
+    rights: `${cli} < ${shellWord(`principals/${name}/valkey.acl`)}`,
+    password: `printf '>%s' "$${environment}_PASSWORD" | ${cli} -x ACL SETUSER ${account}`,
+    never: [
+      ...(effects.some((effect) => effect !== "read") ? [] : ["writing"]),
+      ...(areas.length === 0 ? [] : ["other keys"]),
+    ].map((what) => `${what}, `),
+    hasForeign: areas.length > 0,
+  };
+}
+
 /** The account of each link, as a command that an administrator runs. */
 export default defineOutput({
   name: "valkey",
   files: (_topology, _facts, { links }) =>
     links
       .filter(({ module }) => module.folder === "valkey")
-      .map(({ link, tools }) => ({
-        kind: "rendered",
-        path: `principals/${link.component.name}/valkey.acl`,
-        from: TEMPLATE,
-        view: accountView(
+      .flatMap((module): FileSpec[] => {
+        const { link, tools } = module;
+        const folder = `principals/${link.component.name}`;
+        const rights = accountView(
           link,
           tools.map(({ effect }) => effect),
-        ),
-      })),
+        );
+        return [
+          {
+            kind: "rendered",
+            path: `${folder}/README.md`,
+            from: `${HERE}/principal-readme.md.hbs`,
+            view: readmeView(module),
+          },
+          { kind: "rendered", path: `${folder}/valkey.acl`, from: `${HERE}/principal.acl.hbs`, view: rights },
+        ];
+      }),
 });

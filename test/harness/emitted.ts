@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { SpawnSyncReturns } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -9,13 +9,15 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 export const ROOT = new URL("../..", import.meta.url).pathname;
 const CLI = join(ROOT, "dist/topogate.cjs");
 
-/** Runs the built command line, as a user would. */
+/** Runs the built command line, as a user would: that of the folder, where it has one of its own. */
 export function topogate(
   args: readonly string[],
   options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [CLI, ...args], {
-    cwd: options.cwd ?? ROOT,
+  const cwd = options.cwd ?? ROOT;
+  const own = join(cwd, "dist/topogate.cjs");
+  return spawnSync(process.execPath, [existsSync(own) ? own : CLI, ...args], {
+    cwd,
     env: options.env ?? process.env,
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
@@ -29,6 +31,8 @@ export interface Workspace {
   draw(name: string, text: string): void;
   /** Generates every stack and fails with the tool's own words when that does not work. */
   generate(...args: string[]): string;
+  /** The stacks of this project, and the program beside them: only so are they its examples. */
+  copyExamples(): void;
   path(...segments: string[]): string;
   remove(): void;
 }
@@ -46,6 +50,9 @@ export function workspace(): Workspace {
       const run = topogate(["generate", ...args], { cwd: folder });
       if (run.status !== 0) throw new Error(`generate exited ${run.status}:\n${run.stdout}${run.stderr}`);
       return run.stdout;
+    },
+    copyExamples: () => {
+      for (const name of ["stacks", "dist"]) cpSync(join(ROOT, name), path(name), { recursive: true });
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
+import type { Reason } from "#runtime/reason";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
@@ -12,7 +13,7 @@ export interface RequestFacts {
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";
-  readonly reason?: string;
+  readonly reason?: Reason;
   readonly ok?: boolean;
   readonly fault?: string;
 }

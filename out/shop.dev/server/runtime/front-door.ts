@@ -9,6 +9,7 @@ import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
+import type { DoorReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
 
 export interface FrontDoorParts {
@@ -55,7 +56,7 @@ function answerJson(
 /** Answers without having read the body; a client that goes on sending is cut off after a moment. */
 function turnAway(
   visit: Visit,
-  reason: string,
+  reason: DoorReason,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},

@@ -1,6 +1,7 @@
 import type { Envelope, Fault } from "#runtime/envelope";
 import type { Exchange } from "#runtime/exchange";
 import type { Principal } from "#runtime/identity";
+import type { HiddenReason } from "#runtime/reason";
 import type { ToolEntry } from "#runtime/tool-index";
 
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -33,7 +34,7 @@ export type Outcome =
       /** Pending while a handler that ignored its signal is still at work. */
       readonly stillRunning?: Promise<unknown>;
     }
-  | { readonly kind: "unknown"; readonly reason: string };
+  | { readonly kind: "unknown"; readonly reason: HiddenReason };
 
 export type Next = (call: Call) => Promise<Outcome>;
 /** One step: answers by itself, or lets the call pass to `next` and may change what comes back. */
