@@ -8,6 +8,7 @@ export interface DiagnosticEntry {
 export type DiagnosticCode =
   | "E-ACCESS"
   | "E-API-VERSION"
+  | "E-CONFIGMAP-SIZE"
   | "E-DUP"
   | "E-ENV-WIDENS"
   | "E-LIMIT"
@@ -42,6 +43,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "unknown version of the stack file",
     cause: "apiVersion names a format that this release does not read.",
     fix: "Write apiVersion: topology/v1, or upgrade topogate.",
+  },
+  "E-CONFIGMAP-SIZE": {
+    title: "more code than one ConfigMap can hold",
+    cause: "Kubernetes refuses a ConfigMap with more than 1 MiB, and the message lists what is in this one.",
+    fix: "Draw fewer links from mcp in this stack: split it, and link the parts by external components.",
   },
   "E-DUP": {
     title: "one name for two things",

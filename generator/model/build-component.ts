@@ -139,11 +139,20 @@ function externalOf(value: Block): Component["external"] {
   return stack === null || component === null ? null : { stack, component };
 }
 
-/** An external component is where its own stack put it, so nothing is inherited from this one. */
-function namespaceOf(drawn: DrawnComponent, isExternal: boolean, inherited: Inherited): string {
+/**
+ * An external component is where its own stack put it, so nothing is inherited from this one. What is generated
+ * for the stack stands in a namespace of the stack's name.
+ */
+function namespaceOf(
+  drawn: DrawnComponent,
+  type: ComponentType,
+  isExternal: boolean,
+  inherited: Inherited,
+): string {
   const own = textOf(drawn.value, "namespace");
   if (own !== null) return own;
-  return isExternal ? "" : (inherited.namespace ?? kubernetesName(drawn.name));
+  if (isExternal) return "";
+  return inherited.namespace ?? kubernetesName(type.builtin === undefined ? drawn.name : inherited.stack);
 }
 
 function attributesOf(drawn: DrawnComponent, order: TypeOrder, variables: Block): Attributes {
@@ -168,11 +177,11 @@ export function buildComponent(
   const { inherited } = context;
   const order = orderOf(type);
   const external = externalOf(drawn.value);
-  const namespace = namespaceOf(drawn, external !== null, inherited);
+  const namespace = namespaceOf(drawn, type, external !== null, inherited);
   const variables: Record<string, unknown> = {
     name: kubernetesName(external?.component ?? drawn.name),
     namespace,
-    stack: external?.stack ?? inherited.stack,
+    stack: kubernetesName(external?.stack ?? inherited.stack),
     cluster_domain: inherited.clusterDomain,
   };
   const attributes = attributesOf(drawn, order, variables);

@@ -1,37 +1,46 @@
 import { defineOutput, factsOf } from "#hook";
-import type { LinkModule, Topology } from "#hook";
-import type registryHook from "../../hooks/registry.ts";
+import type { FileSpec } from "#hook";
+import type workloadHook from "../../hooks/workload.ts";
+import { codeMaps, reportSizes } from "./code.ts";
+import { configOf } from "./config.ts";
+import { USER, serverPod } from "./pod.ts";
 
-interface Row {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** The variables of every link that are not secret, then its write flag. */
-function rowsOf(links: readonly LinkModule[], flags: Readonly<Record<string, boolean>>): readonly Row[] {
-  const settings = links.flatMap(({ family, environment, link }) =>
-    family.settings(link).map(({ name, value }): Row => ({ name: `${environment}_${name}`, value })),
-  );
-  const gates = Object.entries(flags).map(([name, drawn]): Row => ({ name, value: String(drawn) }));
-  return [...settings, ...gates].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-function namespaceOf(topology: Topology): string {
-  return topology.components.find((component) => component.type === "fastmcp")?.namespace ?? topology.stack;
-}
+const HERE = "templates/kubernetes";
 
 export default defineOutput({
   name: "kubernetes",
-  files: (topology, facts, generation) => {
-    const { flags } = factsOf<typeof registryHook>(facts, "registry");
-    const view = {
-      name: `${topology.stack}-mcp`,
-      stack: topology.stack,
-      namespace: namespaceOf(topology),
-      rows: rowsOf(generation.links, flags),
-    };
+  files: () => [],
+  summary: (emitted, topology, facts, _generation, report) => {
+    const { stack, server } = factsOf<typeof workloadHook>(facts, "workload");
+    const config = configOf(facts);
+    const code = codeMaps(emitted, server);
+    reportSizes(code, emitted, report);
+    const workloads = [serverPod(topology, facts, server, emitted, config)];
+    const head = { stack, server, user: USER, workloads };
+    const manifest = (name: string, view: object = {}): FileSpec => ({
+      kind: "rendered",
+      path: `k8s/${name}.yaml`,
+      from: `${HERE}/${name}.yaml.hbs`,
+      view: { ...head, ...view },
+    });
+    const manifests = [
+      manifest("namespace"),
+      manifest("serviceaccount"),
+      manifest("configmap", { config: config.name, settings: config.settings }),
+      manifest("deployment"),
+      manifest("service"),
+      ...(topology.server.replicas > 1 ? [manifest("pdb")] : []),
+    ];
+    const folder =
+      topology.environment === null ? topology.stack : `${topology.stack}.${topology.environment}`;
     return [
-      { kind: "rendered", path: "k8s/configmap.yaml", from: "templates/kubernetes/configmap.yaml.hbs", view },
+      ...manifests,
+      {
+        kind: "rendered",
+        path: "kustomization.yaml",
+        from: `${HERE}/kustomization.yaml.hbs`,
+        view: { ...head, folder: `out/${folder}`, code, resources: manifests.map(({ path }) => path) },
+      },
     ];
   },
 });
