@@ -24,6 +24,17 @@ export interface VariableFacts {
   readonly links: readonly Setting[];
   /** Sorted by name. */
   readonly secrets: readonly SecretVariable[];
+  /** Secrets of other namespaces, which no pod can read. */
+  readonly unreadable: readonly Credential[];
+  /** Values that a controller brings from a store, by store. */
+  readonly stores: readonly ExternalStore[];
+}
+
+/** One store outside the cluster, and what comes from it into one Secret. */
+export interface ExternalStore {
+  readonly store: string;
+  readonly secret: string;
+  readonly values: readonly { readonly name: string; readonly key: string }[];
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
@@ -42,8 +53,8 @@ function linkSettings(
 }
 
 /** Each external store gets a Secret of its own, so that no two controllers write one object. */
-export function externalSecretName(server: string, store: string): string {
-  return `${server}-${store.toLowerCase().replaceAll("_", "-")}`;
+function externalSecretName(server: string, store: string): string {
+  return `${server}-external-${store.toLowerCase().replaceAll("_", "-")}`;
 }
 
 function secretVariable(
@@ -61,6 +72,21 @@ function secretVariable(
   }
 }
 
+function storesOf(credentials: readonly Credential[], server: string): readonly ExternalStore[] {
+  const stores = new Map<string, { name: string; key: string }[]>();
+  for (const { name, source } of credentials) {
+    if (source.from !== "external") continue;
+    stores.set(source.store, [...(stores.get(source.store) ?? []), { name, key: source.key }]);
+  }
+  return [...stores]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([store, values]) => ({
+      store,
+      secret: externalSecretName(server, store),
+      values: values.sort(byName),
+    }));
+}
+
 /** What the server's pod is told through its environment, and from where. */
 export default defineHook({
   name: "variables",
@@ -73,6 +99,10 @@ export default defineHook({
     return {
       links: linkSettings(links, flags),
       secrets: credentials.map((each) => secretVariable(each, server.name, secret)).sort(byName),
+      unreadable: credentials.filter(
+        ({ source }) => source.from === "k8s" && source.namespace !== server.namespace,
+      ),
+      stores: storesOf(credentials, server.name),
     };
   },
 });

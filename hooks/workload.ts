@@ -21,6 +21,8 @@ export interface WorkloadFacts {
   readonly hosts: Readonly<Record<Workload["component"], string>>;
   /** The Secret that the sealed credentials become. */
   readonly secret: string;
+  /** Whether nothing else that is drawn stands in their namespace, so that it is this output's to make. */
+  readonly ownsNamespace: boolean;
 }
 
 const SERVER_PORT = 8080;
@@ -57,6 +59,9 @@ export default defineHook({
       agent,
       hosts: { server: hostOf(server), agent: hostOf(agent) },
       secret: `${server.name}-credentials`,
+      ownsNamespace: topology.components.every(
+        ({ builtin, external, namespace: other }) => builtin || external !== null || other !== namespace,
+      ),
     };
   },
 });

@@ -18,6 +18,8 @@ export type DiagnosticCode =
   | "E-NOT-EXPORTED"
   | "E-REF"
   | "E-REF-AMBIGUOUS"
+  | "E-ROUTE"
+  | "E-SECRET-NAMESPACE"
   | "E-SECRET-PLAINTEXT"
   | "E-SHAPE"
   | "E-TYPE-MISSING"
@@ -30,6 +32,7 @@ export type DiagnosticCode =
   | "W-NO-EGRESS"
   | "W-NO-STACK-AGENT"
   | "W-NO-TOOLS-YET"
+  | "W-ROUTE"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -94,6 +97,16 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "Sub-components of two kinds share the name.",
     fix: "Write the kind in front of the name: rabbitmq/queue:events.",
   },
+  "E-ROUTE": {
+    title: "a route that cannot be made",
+    cause: "The gateway cannot do what is drawn on its link to mcp, or the stack has no domain for its host.",
+    fix: "Change the link as the message says.",
+  },
+  "E-SECRET-NAMESPACE": {
+    title: "a Secret that the server cannot read",
+    cause: "A pod reads Secrets of its own namespace only.",
+    fix: "Copy the Secret into the server's namespace, or let {external: store/key} bring the value there.",
+  },
   "E-SECRET-PLAINTEXT": {
     title: "a secret is written in the stack file",
     cause: "The file is committed and read by many; a value in it is public.",
@@ -155,6 +168,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "no tools for this type in this release",
     cause: "The catalog knows the type, but its tool module does not exist yet.",
     fix: "Keep the link for a later release, or remove it; nothing is generated for it.",
+  },
+  "W-ROUTE": {
+    title: "a gateway does less than is drawn",
+    cause: "Gateways of this kind have no setting for an attribute of the link.",
+    fix: "Remove the attribute, or configure the gateway itself.",
   },
   "W-UNLINKED": {
     title: "a component without links",

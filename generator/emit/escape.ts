@@ -6,7 +6,7 @@ const INVISIBLE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text that no YAML reader takes for anything else: no number, no date, no sign that means something. */
-const PLAIN = /^[A-Za-z][A-Za-z0-9_./-]*$/;
+const PLAIN = /^[A-Za-z/][A-Za-z0-9_./>-]*$/;
 /** Words that YAML 1.1 or 1.2 reads as true, false or nothing. */
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 

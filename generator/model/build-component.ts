@@ -15,6 +15,8 @@ export interface Inherited {
   readonly stack: string;
   readonly clusterDomain: string;
   readonly namespace: string | null;
+  /** Where the emitted server runs; what is built in runs beside it. */
+  readonly serverNamespace: string;
   readonly group: string | null;
 }
 
@@ -58,7 +60,8 @@ function namesOf(secrets: Readonly<Record<string, SecretSpec>> | undefined): rea
 }
 
 function makeOrder(type: ComponentType): TypeOrder {
-  const podLabels = sortedEntries(type.podLabels ?? { "app.kubernetes.io/name": "{name}" });
+  const labels = type.podLabels === undefined ? { "app.kubernetes.io/name": "{name}" } : type.podLabels;
+  const podLabels = sortedEntries(labels ?? {});
   return {
     attributes: namedSpecs(type.attributes),
     secrets: namesOf(type.secrets),
@@ -139,10 +142,7 @@ function externalOf(value: Block): Component["external"] {
   return stack === null || component === null ? null : { stack, component };
 }
 
-/**
- * An external component is where its own stack put it, so nothing is inherited from this one. What is generated
- * for the stack stands in a namespace of the stack's name.
- */
+/** An external component is where its own stack put it, so nothing is inherited from this one. */
 function namespaceOf(
   drawn: DrawnComponent,
   type: ComponentType,
@@ -151,8 +151,8 @@ function namespaceOf(
 ): string {
   const own = textOf(drawn.value, "namespace");
   if (own !== null) return own;
-  if (isExternal) return "";
-  return inherited.namespace ?? kubernetesName(type.builtin === undefined ? drawn.name : inherited.stack);
+  if (type.builtin !== undefined) return inherited.serverNamespace;
+  return isExternal ? "" : (inherited.namespace ?? kubernetesName(drawn.name));
 }
 
 function attributesOf(drawn: DrawnComponent, order: TypeOrder, variables: Block): Attributes {

@@ -1,29 +1,37 @@
 import { hash } from "node:crypto";
 import { factsOf } from "#hook";
 import type { Facts } from "#hook";
+import type routeHook from "../../hooks/route.ts";
 import type variablesHook from "../../hooks/variables.ts";
 import type { Setting } from "../../hooks/variables.ts";
 import type workloadHook from "../../hooks/workload.ts";
 import { checksum } from "./checksum.ts";
 
-/** The ConfigMap of the server's variables; its name holds its content's digest, so that pods never read a changed one. */
+/**
+ * The ConfigMap of the server's variables. Its name holds its content's digest: variables are read when a pod
+ * starts, so a changed ConfigMap must be another one.
+ */
 export interface Config {
   readonly name: string;
   readonly settings: readonly Setting[];
   readonly checksum: string;
 }
 
-/** Names under which clients within the cluster may speak to the server, the shortest first. */
-function serviceHosts(name: string, namespace: string, host: string): readonly string[] {
-  return [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, host];
+/** What a client may call the server: the names of its Service, and the hosts of its routes. */
+function allowedHosts(facts: Facts): readonly string[] {
+  const { server, hosts } = factsOf<typeof workloadHook>(facts, "workload");
+  const { name, namespace } = server;
+  const routed = factsOf<typeof routeHook>(facts, "route").hosts;
+  return [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, hosts.server, ...routed];
 }
 
 export function configOf(facts: Facts): Config {
   const { links } = factsOf<typeof variablesHook>(facts, "variables");
-  const { server, hosts } = factsOf<typeof workloadHook>(facts, "workload");
-  const allowed = serviceHosts(server.name, server.namespace, hosts.server);
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const { origins } = factsOf<typeof routeHook>(facts, "route");
   const own: readonly Setting[] = [
-    { name: "MCP_ALLOWED_HOSTS", value: allowed.join(",") },
+    { name: "MCP_ALLOWED_HOSTS", value: allowedHosts(facts).join(",") },
+    ...(origins.length === 0 ? [] : [{ name: "MCP_ALLOWED_ORIGINS", value: origins.join(",") }]),
     { name: "MCP_BIND", value: "0.0.0.0" },
     { name: "MCP_PORT", value: String(server.port) },
   ];

@@ -1,23 +1,27 @@
 import { factsOf } from "#hook";
 import type { EmittedFile, Facts, Topology } from "#hook";
+import type networkPolicyHook from "../../hooks/network-policy.ts";
+import { METRICS_PORT } from "../../hooks/network-policy.ts";
 import type rbacHook from "../../hooks/rbac.ts";
 import type variablesHook from "../../hooks/variables.ts";
 import type { SecretVariable, Setting } from "../../hooks/variables.ts";
+import type workloadHook from "../../hooks/workload.ts";
 import type { Workload } from "../../hooks/workload.ts";
 import { codeMaps } from "./code.ts";
 import type { CodeMap } from "./code.ts";
 import { checksumOf } from "./checksum.ts";
 import type { Config } from "./config.ts";
 
-interface Quantity {
+interface Named {
   readonly name: string;
   readonly value: string;
 }
 
-/** What `deployment.yaml.hbs` shows of one workload. */
+/** What the manifests show of one workload. */
 export interface Pod extends Workload {
   readonly replicas: number;
   readonly isSpread: boolean;
+  /** Whether it may speak to the Kubernetes API. */
   readonly hasToken: boolean;
   readonly graceSeconds: number;
   readonly image: string;
@@ -29,67 +33,100 @@ export interface Pod extends Workload {
   readonly configs: readonly string[];
   readonly settings: readonly Setting[];
   readonly secrets: readonly SecretVariable[];
-  readonly checksums: readonly Quantity[];
-  readonly requests: readonly Quantity[];
-  readonly limits: readonly Quantity[];
+  /** Annotations that change when and only when what the pod is made of does. */
+  readonly checksums: readonly Named[];
+  readonly requests: readonly Named[];
+  readonly limits: readonly Named[];
   readonly code: readonly CodeMap[];
 }
 
-/** Not in use by any image's own accounts, and above all that a host is likely to have. */
-export const USER = 10_001;
-/** Above what the server takes to let its calls end. */
-const GRACE_SECONDS = 30;
+/** What all of one output's pods are made from. */
+export interface PodParts {
+  readonly topology: Topology;
+  readonly facts: Facts;
+  readonly emitted: readonly EmittedFile[];
+  readonly config: Config;
+}
 
+/** Above every account that images and hosts come with. */
+export const USER = 10_001;
+
+/** More than a workload takes to let its calls end. */
+const GRACE_SECONDS = 30;
 const REQUESTS = { cpu: "50m", "ephemeral-storage": "64Mi", memory: "128Mi" };
 const LIMITS = { cpu: "1", "ephemeral-storage": "256Mi", memory: "512Mi" };
 
 function quantities(
-  fallback: Readonly<Record<string, string>>,
-  written: Readonly<Record<string, string>> | undefined,
-): readonly Quantity[] {
-  return Object.entries({ ...fallback, ...written })
+  usual: Readonly<Record<string, string>>,
+  written: Readonly<Record<string, string>> = {},
+): readonly Named[] {
+  return Object.entries({ ...usual, ...written })
     .map(([name, value]) => ({ name, value }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The image holds the libraries alone, so its tag is the digest of the lock file that they come from. */
-function imageOf(topology: Topology, workload: Workload, emitted: readonly EmittedFile[]): string {
+/** The image holds libraries alone, so its tag is the digest of the lock file that they come from. */
+function imageOf({ topology, facts, emitted }: PodParts): string {
   if (topology.server.image !== null) return topology.server.image;
-  const lock = emitted.find(({ path }) => path === "server/package-lock.json");
-  return `${workload.name}:${(lock?.digest ?? "").slice(0, 12)}`;
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const lock = emitted.find(({ path }) => path === `${server.folder}/package-lock.json`);
+  return `${server.name}:${(lock?.digest ?? "").slice(0, 12)}`;
 }
 
-export function serverPod(
-  topology: Topology,
-  facts: Facts,
-  server: Workload,
-  emitted: readonly EmittedFile[],
-  config: Config,
-): Pod {
-  const { secrets } = factsOf<typeof variablesHook>(facts, "variables");
-  const { roles } = factsOf<typeof rbacHook>(facts, "rbac");
-  const { replicas, resources } = topology.server;
-  const code = codeMaps(emitted, server);
+function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "isSpread" | "hasToken"> {
+  const code = codeMaps(parts.emitted, workload);
   const mounted = new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
   return {
-    ...server,
+    ...workload,
+    graceSeconds: GRACE_SECONDS,
+    image: imageOf(parts),
+    directory: `/app/${workload.folder}`,
+    command: ["node", "start.mjs"],
+    ports: [{ name: "http", port: workload.port }],
+    configs: [],
+    settings: [],
+    secrets: [],
+    checksums: [{ name: "checksum/code", value: checksumOf(parts.emitted, (path) => mounted.has(path)) }],
+    requests: quantities(REQUESTS),
+    limits: quantities(LIMITS),
+    code,
+  };
+}
+
+export function serverPod(parts: PodParts): Pod {
+  const { topology, facts, config } = parts;
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const { isScraped } = factsOf<typeof networkPolicyHook>(facts, "network-policy");
+  const { replicas, resources } = topology.server;
+  const common = commonOf(server, parts);
+  return {
+    ...common,
     replicas,
     isSpread: replicas > 1,
-    hasToken: roles.length > 0,
-    graceSeconds: GRACE_SECONDS,
-    image: imageOf(topology, server, emitted),
-    directory: `/app/${server.folder}`,
-    command: ["node", "start.mjs"],
-    ports: [{ name: "http", port: server.port }],
+    hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
+    ports: [...common.ports, ...(isScraped ? [{ name: "metrics", port: METRICS_PORT }] : [])],
     configs: [config.name],
-    settings: [],
-    secrets,
-    checksums: [
-      { name: "checksum/code", value: checksumOf(emitted, (path) => mounted.has(path)) },
-      { name: "checksum/config", value: config.checksum },
-    ],
+    secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
+    checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
     requests: quantities(REQUESTS, resources?.["requests"]),
     limits: quantities(LIMITS, resources?.["limits"]),
-    code,
+  };
+}
+
+/** The agent as a service of its own; it knows its own token and no credential of any service. */
+export function agentPod(parts: PodParts): Pod {
+  const { facts } = parts;
+  const { agent } = factsOf<typeof workloadHook>(facts, "workload");
+  const { secrets } = factsOf<typeof variablesHook>(facts, "variables");
+  return {
+    ...commonOf(agent, parts),
+    replicas: 1,
+    isSpread: false,
+    hasToken: false,
+    settings: [
+      { name: "AGENT_BIND", value: "0.0.0.0" },
+      { name: "AGENT_PORT", value: String(agent.port) },
+    ],
+    secrets: secrets.filter(({ name }) => name === "MCP_AGENT_TOKEN"),
   };
 }
