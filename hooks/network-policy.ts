@@ -1,8 +1,8 @@
 import { defineHook, factsOf } from "#hook";
 import type { LinkModule, Topology } from "#hook";
 import type egressHook from "./egress.ts";
+import type serverLinksHook from "./server-links.ts";
 import type workloadHook from "./workload.ts";
-import type { Workload } from "./workload.ts";
 
 type Component = Topology["components"][number];
 type Link = Topology["links"][number];
@@ -32,23 +32,11 @@ export interface NetworkFacts {
   readonly egress: readonly NetworkRule[];
   /** Who may connect to the server. Sorted by link. */
   readonly ingress: readonly NetworkRule[];
-  /** Whether a drawn link lets anything read the server's metrics. */
-  readonly isScraped: boolean;
-}
-
-export const METRICS_PORT = 9103;
-
-/** Types that read metrics, and nothing else, of what they are linked with. */
-const SCRAPERS: ReadonlySet<string> = new Set(["prometheus"]);
-
-function labelsOf(labels: Readonly<Record<string, string>>): readonly Label[] {
-  return Object.entries(labels)
-    .map(([name, value]) => ({ name, value }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function podsOf({ cidr, namespace, podLabels }: Component): Peer {
-  return { cidr, namespace, labels: cidr === null ? labelsOf(podLabels) : [] };
+  const labels = Object.entries(podLabels).map(([name, value]) => ({ name, value }));
+  return { cidr, namespace, labels: cidr === null ? labels.sort((a, b) => (a.name < b.name ? -1 : 1)) : [] };
 }
 
 /** What a gateway is made of differs from product to product, so all pods of its namespace may come. */
@@ -60,40 +48,38 @@ function egressRule({ link }: LinkModule, ports: readonly number[]): NetworkRule
   return { link: link.id, peer: podsOf(link.component), ports: [...new Set(ports)].sort((a, b) => a - b) };
 }
 
-function isKnown({ cidr, namespace }: Component): boolean {
-  return cidr !== null || namespace !== "";
-}
-
-/** A gateway reaches the server's port, a scraper its metrics; whatever else is drawn to it is a client. */
-function ingressRule(link: Link, gateways: ReadonlySet<string>, server: Workload): NetworkRule {
-  const { component } = link.from;
-  if (SCRAPERS.has(component.type)) return { link: link.id, peer: podsOf(component), ports: [METRICS_PORT] };
-  const peer = gateways.has(component.type) ? gatewayPeer(component) : podsOf(component);
-  return { link: link.id, peer, ports: [server.port] };
-}
-
-/** Drawn links to the server; one that is switched off stays in the drawing and opens nothing. */
-export function linksToServer({ links }: Topology): readonly Link[] {
-  return links.filter(({ to, attributes }) => to.component.name === "mcp" && attributes["enabled"] !== false);
+function ingressRules(
+  links: readonly Link[],
+  peerOf: (component: Component) => Peer,
+  port: number,
+): readonly NetworkRule[] {
+  // An external component that nobody knows the place of gets no rule, as in the other direction.
+  const known = links.filter(
+    ({ from: { component } }) => component.cidr !== null || component.namespace !== "",
+  );
+  return known.map(({ id, from }) => ({ link: id, peer: peerOf(from.component), ports: [port] }));
 }
 
 /** What may pass the server's network interface; each rule follows from a drawn link and goes with it. */
 export default defineHook({
   name: "network-policy",
-  after: ["egress", "workload"],
-  derive: (topology, facts, { links, types }): NetworkFacts => {
-    const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  after: ["egress", "server-links", "workload"],
+  derive: (_topology, facts, { links }): NetworkFacts => {
+    const { server, metricsPort } = factsOf<typeof workloadHook>(facts, "workload");
+    const { gateways, scrapers, clients } = factsOf<typeof serverLinksHook>(facts, "server-links");
     const egress = factsOf<typeof egressHook>(facts, "egress");
-    const reached = new Map(egress.links.map((each) => [each.link, each]));
-    const gateways = new Set([...types.values()].filter((type) => type.gateway).map(({ type }) => type));
-    const towards = linksToServer(topology).filter(({ from }) => isKnown(from.component));
+    const ways = new Map(egress.links.map((each) => [each.link, each]));
+    const ingress = [
+      ...ingressRules(gateways, gatewayPeer, server.entryPort),
+      ...ingressRules(clients, podsOf, server.entryPort),
+      ...ingressRules(scrapers, podsOf, metricsPort),
+    ];
     return {
       egress: links.flatMap((module) => {
-        const way = reached.get(module.link.id);
+        const way = ways.get(module.link.id);
         return way === undefined || way.none !== null ? [] : [egressRule(module, way.ports)];
       }),
-      ingress: towards.map((link) => ingressRule(link, gateways, server)),
-      isScraped: towards.some(({ from }) => SCRAPERS.has(from.component.type)),
+      ingress: ingress.sort((a, b) => (a.link < b.link ? -1 : 1)),
     };
   },
 });

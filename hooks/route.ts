@@ -1,6 +1,6 @@
 import { defineHook, factsOf, kubernetesName } from "#hook";
 import type { Topology } from "#hook";
-import { linksToServer } from "./network-policy.ts";
+import type serverLinksHook from "./server-links.ts";
 import type workloadHook from "./workload.ts";
 import type { WorkloadFacts } from "./workload.ts";
 
@@ -53,9 +53,6 @@ export interface RouteFacts {
   readonly origins: readonly string[];
 }
 
-/** Where the server itself answers. */
-export const SERVER_PATH = "/mcp";
-
 const SECONDS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600 };
 const INGRESS_TYPES: Readonly<Record<string, IngressClass>> = {
   traefik: "traefik",
@@ -105,21 +102,23 @@ function originsOf(link: Link, host: string, tls: boolean, topology: Topology): 
   return [...new Set(siblings)].sort();
 }
 
-function pathOf(link: Link): string {
-  const prefix = (textOf(link, "path") ?? "").replace(/\/+$/, "");
-  return prefix === SERVER_PATH ? SERVER_PATH : `${prefix}${SERVER_PATH}`;
+/** mcp-runtime tells servers apart by the path, which is the server's name unless a prefix was drawn. */
+function pathOf(link: Link, { server: { delivery } }: Topology, { server, path }: WorkloadFacts): string {
+  const prefix = textOf(link, "path") ?? (delivery === "mcp-runtime" ? `/${server.name}` : "");
+  const trimmed = prefix.replace(/\/+$/, "");
+  return trimmed === path ? path : `${trimmed}${path}`;
 }
 
-function routeOf(link: Link, host: string, topology: Topology, { server }: WorkloadFacts): Route {
+function routeOf(link: Link, host: string, topology: Topology, workload: WorkloadFacts): Route {
   const { component } = link.from;
   const tls = link.attributes["tls"] !== false;
-  const path = pathOf(link);
+  const path = pathOf(link, topology, workload);
   const listener = component.attributes["listener"];
   return {
     link: link.id,
     gateway: component.name,
     ...kindOf(component),
-    name: `${server.name}-${kubernetesName(component.name)}`,
+    name: `${workload.server.name}-${kubernetesName(component.name)}`,
     parent: {
       name: kubernetesName(component.name),
       namespace: component.namespace,
@@ -127,7 +126,7 @@ function routeOf(link: Link, host: string, topology: Topology, { server }: Workl
     },
     host,
     path,
-    isRewritten: path !== SERVER_PATH,
+    isRewritten: path !== workload.path,
     tls,
     checksKey: textOf(link, "auth") === "key-auth",
     rate: rateOf(link),
@@ -136,62 +135,67 @@ function routeOf(link: Link, host: string, topology: Topology, { server }: Workl
   };
 }
 
-/** What each kind of gateway can do by itself; a path that none of these rewrites would lead nowhere. */
-function abilitiesOf(route: Route): {
+interface Abilities {
   readonly path: boolean;
   readonly rate: boolean;
   readonly cors: boolean;
-} {
-  if (route.kind === "apisix" || (route.kind === "gateway-api" && route.class === "apisix"))
-    return { path: true, rate: true, cors: true };
-  if (route.kind === "gateway-api") return { path: true, rate: false, cors: false };
-  if (route.class === "nginx" || route.class === "traefik") return { path: true, rate: true, cors: true };
-  return { path: route.class === "generic", rate: false, cors: false };
 }
 
-function faultsOf(link: Link, route: Route): readonly RouteFault[] {
-  const can = abilitiesOf(route);
-  const kind = [route.class, route.kind === "ingress" ? "Ingress" : "Gateway API"].filter(Boolean).join(" ");
+/** What each kind of gateway can do by itself; a path that none of these rewrites would lead nowhere. */
+function abilitiesOf(route: Route, { server: { delivery } }: Topology): Abilities {
+  if (route.class === "apisix") return { path: true, rate: true, cors: true };
+  if (route.kind === "gateway-api") return { path: true, rate: false, cors: false };
+  const isOperated = delivery === "mcp-runtime";
+  if (route.class === "nginx") return { path: true, rate: true, cors: true };
+  if (route.class === "traefik") return { path: true, rate: !isOperated, cors: !isOperated };
+  return { path: isOperated || route.class === "generic", rate: false, cors: false };
+}
+
+function faultsOf(link: Link, route: Route, topology: Topology): readonly RouteFault[] {
+  const can = abilitiesOf(route, topology);
+  const kind = route.kind === "ingress" ? "an Ingress" : "the Gateway API";
+  const through = route.class === "" ? kind : `${kind} of class ${route.class}`;
   const faults: RouteFault[] = [];
   const fault = (code: RouteFault["code"], attribute: string, message: string): void =>
     void faults.push({ code, message, path: [...link.path, attribute] });
-  if (["oidc", "basic"].includes(textOf(link, "auth") ?? ""))
-    fault(
-      "E-ROUTE",
-      "auth",
-      "the server asks for its own key, which a gateway with another login would hide: write key-auth or none",
-    );
-  if (route.isRewritten && !can.path)
+  if (["oidc", "basic"].includes(textOf(link, "auth") ?? "")) {
+    const message =
+      "the server asks for its own key, which a login at the gateway would hide: write key-auth or none";
+    fault("E-ROUTE", "auth", message);
+  }
+  if (route.isRewritten && !can.path) {
     fault(
       "E-ROUTE",
       "path",
-      `a route by ${kind} cannot change the path, and the server answers at ${SERVER_PATH}: leave path out`,
+      `${through} cannot change the path, and the server answers at /mcp: leave path out`,
     );
-  if (route.rate !== null && !can.rate)
+  }
+  if (route.rate !== null && !can.rate) {
     fault(
       "W-ROUTE",
       "rate_limit",
-      `a route by ${kind} has no rate limit; those under access.limits hold in the server`,
+      `${through} has no rate limit; those under access.limits hold in the server`,
     );
-  if (route.cors && !can.cors)
+  }
+  if (route.cors && !can.cors) {
     fault(
       "W-ROUTE",
       "cors",
-      `a route by ${kind} answers no cross-origin requests: configure the gateway itself to do so`,
+      `${through} has no word for cross-origin requests: let the gateway itself answer them`,
     );
+  }
   return faults;
 }
 
 /** The routes from drawn gateways. No link from a gateway to the server, no route. */
 export default defineHook({
   name: "route",
-  after: ["workload"],
-  derive: (topology, facts, { types }): RouteFacts => {
+  after: ["server-links", "workload"],
+  derive: (topology, facts): RouteFacts => {
     const workload = factsOf<typeof workloadHook>(facts, "workload");
     const routes: Route[] = [];
     const faults: RouteFault[] = [];
-    for (const link of linksToServer(topology)) {
-      if (types.get(link.from.component.type)?.gateway !== true) continue;
+    for (const link of factsOf<typeof serverLinksHook>(facts, "server-links").gateways) {
       const host = hostOf(link, topology.domain);
       if (host === null) {
         const message = `the route from "${link.from.component.name}" to mcp has no host: add domain to the stack`;
@@ -200,7 +204,7 @@ export default defineHook({
       }
       const route = routeOf(link, host, topology, workload);
       routes.push(route);
-      faults.push(...faultsOf(link, route));
+      faults.push(...faultsOf(link, route, topology));
     }
     return {
       routes,

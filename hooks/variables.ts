@@ -17,6 +17,8 @@ export interface SecretVariable {
   readonly key: string;
   /** The pod starts without it. */
   readonly optional: boolean;
+  /** Nothing was drawn about where it comes from. */
+  readonly implied: boolean;
 }
 
 export interface VariableFacts {
@@ -62,13 +64,14 @@ function secretVariable(
   server: string,
   sealed: string,
 ): SecretVariable {
+  const variable = { name, optional, implied: source.from === "implied" };
   switch (source.from) {
     case "k8s":
-      return { name, secret: source.secret, key: source.key, optional };
+      return { ...variable, secret: source.secret, key: source.key };
     case "external":
-      return { name, secret: externalSecretName(server, source.store), key: name, optional };
+      return { ...variable, secret: externalSecretName(server, source.store), key: name };
     default:
-      return { name, secret: sealed, key: name, optional };
+      return { ...variable, secret: sealed, key: name };
   }
 }
 

@@ -9,6 +9,7 @@ export type DiagnosticCode =
   | "E-ACCESS"
   | "E-API-VERSION"
   | "E-CONFIGMAP-SIZE"
+  | "E-DELIVERY"
   | "E-DUP"
   | "E-ENV-WIDENS"
   | "E-LIMIT"
@@ -51,6 +52,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "more code than one ConfigMap can hold",
     cause: "Kubernetes refuses a ConfigMap with more than 1 MiB, and the message lists what is in this one.",
     fix: "Draw fewer links from mcp in this stack: split it, and link the parts by external components.",
+  },
+  "E-DELIVERY": {
+    title: "a drawing that mcp-runtime cannot run",
+    cause: "With delivery: mcp-runtime its operator makes the pods and routes, and it has no word for this.",
+    fix: "Change the drawing as the message says, or leave delivery out.",
   },
   "E-DUP": {
     title: "one name for two things",

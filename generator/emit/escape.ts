@@ -16,6 +16,11 @@ export function yaml(value: unknown): string {
   return escapeInvisible(JSON.stringify(value));
 }
 
+/** One line of laid out JSON, in a literal block of YAML. */
+export function jsonLine(value: unknown): string {
+  return escapeInvisible(String(value));
+}
+
 /** Text with nothing in it that any of these languages would read as its own; most values are such. */
 const ORDINARY = /^(?: ?[A-Za-z0-9.,:()/+=-])*$/;
 

@@ -1,6 +1,8 @@
 import { factsOf } from "#hook";
 import type { Facts, Report, Topology } from "#hook";
+import type rbacHook from "../../hooks/rbac.ts";
 import type routeHook from "../../hooks/route.ts";
+import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
 import type variablesHook from "../../hooks/variables.ts";
 import type workloadHook from "../../hooks/workload.ts";
 
@@ -33,11 +35,39 @@ function reportResources({ server }: Topology, report: Report): void {
   }
 }
 
+/** mcp-runtime's operator makes pods, routes and policies its own way; what it has no word for must not get lost. */
+function reportDelivery(topology: Topology, facts: Facts, report: Report): void {
+  if (topology.server.delivery !== "mcp-runtime") return;
+  const { routes } = factsOf<typeof routeHook>(facts, "route");
+  const { roles } = factsOf<typeof rbacHook>(facts, "rbac");
+  const { document, inexpressible } = factsOf<typeof runtimePolicyHook>(facts, "runtime-policy");
+  const ways = routes.filter(({ kind }) => kind === "ingress");
+  if (routes.length !== 1 || ways.length !== 1) {
+    const message =
+      "mcp-runtime gives every server one Ingress: draw one link to mcp, from an ingress, traefik or nginx";
+    report("E-DELIVERY", message, ["components", "mcp", "delivery"]);
+  }
+  if (roles.length > 0) {
+    const message =
+      "mcp-runtime runs servers without rights to the Kubernetes API, which tools of a drawn link need";
+    report("E-DELIVERY", message, ["components", "mcp", "delivery"]);
+  }
+  for (const name of inexpressible) {
+    const message = `mcp-runtime knows one team of a caller, in one word, so grant "${name}" cannot be kept: write team or group`;
+    report("E-DELIVERY", message, ["access", "grants", name, "subject"]);
+  }
+  const names = document.grants?.map(({ name }) => name) ?? [];
+  if (new Set(names).size < names.length) {
+    report("E-DELIVERY", "two grants have one name in Kubernetes: rename one of them", ["access", "grants"]);
+  }
+}
+
 /** What is drawn and cannot run in a cluster as it is drawn. */
 export function reportFaults(topology: Topology, facts: Facts, report: Report): void {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
   reportName(topology, facts, report);
   reportResources(topology, report);
+  reportDelivery(topology, facts, report);
   for (const { name, source, path } of factsOf<typeof variablesHook>(facts, "variables").unreadable) {
     if (source.from !== "k8s") continue;
     report(

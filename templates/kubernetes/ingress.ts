@@ -1,4 +1,3 @@
-import { SERVER_PATH } from "../../hooks/route.ts";
 import type { IngressClass, Route } from "../../hooks/route.ts";
 
 interface Annotation {
@@ -14,18 +13,24 @@ interface Middleware {
   readonly origins: readonly string[];
 }
 
+/** Where the server is, and where it answers. */
+interface Place {
+  readonly namespace: string;
+  readonly path: string;
+}
+
 const NGINX = "nginx.ingress.kubernetes.io";
 const TRAEFIK = "traefik.ingress.kubernetes.io";
 const METHODS = "POST, GET, DELETE, OPTIONS";
 const HEADERS =
   "authorization,content-type,accept,last-event-id,mcp-session-id,mcp-protocol-version,mcp-method,mcp-name";
 
-export function middlewaresOf(route: Route): readonly Middleware[] {
+export function middlewaresOf(route: Route, serverPath: string): readonly Middleware[] {
   if (route.class !== "traefik") return [];
   const none = { path: null, rate: null, origins: [] };
   const { rate } = route;
   return [
-    ...(route.isRewritten ? [{ ...none, name: `${route.name}-path`, path: SERVER_PATH }] : []),
+    ...(route.isRewritten ? [{ ...none, name: `${route.name}-path`, path: serverPath }] : []),
     ...(rate === null
       ? []
       : [{ ...none, name: `${route.name}-rate`, rate: { count: rate.count, period: `${rate.seconds}s` } }]),
@@ -53,21 +58,19 @@ function nginxCors({ cors, origins }: Route): Record<string, string> {
 }
 
 /** What lets answers stream, and the rest of the drawing, in the words of each controller. */
-const ANNOTATIONS: Readonly<
-  Record<IngressClass, (route: Route, namespace: string) => Record<string, string>>
-> = {
-  nginx: (route) => ({
+const ANNOTATIONS: Readonly<Record<IngressClass, (route: Route, server: Place) => Record<string, string>>> = {
+  nginx: (route, { path }) => ({
     [`${NGINX}/proxy-buffering`]: "off",
     [`${NGINX}/proxy-read-timeout`]: "300",
     [`${NGINX}/proxy-send-timeout`]: "300",
     [`${NGINX}/ssl-redirect`]: String(route.tls),
-    ...(route.isRewritten ? { [`${NGINX}/rewrite-target`]: SERVER_PATH } : {}),
+    ...(route.isRewritten ? { [`${NGINX}/rewrite-target`]: path } : {}),
     ...nginxRate(route),
     ...nginxCors(route),
   }),
   // Traefik passes on what it gets at once.
-  traefik: (route, namespace) => {
-    const chain = middlewaresOf(route).map(({ name }) => `${namespace}-${name}@kubernetescrd`);
+  traefik: (route, { namespace, path }) => {
+    const chain = middlewaresOf(route, path).map(({ name }) => `${namespace}-${name}@kubernetescrd`);
     return {
       [`${TRAEFIK}/router.entrypoints`]: route.tls ? "websecure" : "web",
       ...(route.tls ? { [`${TRAEFIK}/router.tls`]: "true" } : {}),
@@ -76,10 +79,8 @@ const ANNOTATIONS: Readonly<
   },
   // The class stands in the annotation: Istio reads it without an IngressClass object.
   istio: () => ({ "kubernetes.io/ingress.class": "istio" }),
-  generic: (route) =>
-    route.isRewritten
-      ? { "ingress.kubernetes.io/rewrite-target": SERVER_PATH }
-      : ({} as Record<string, string>),
+  generic: (route, { path }) =>
+    route.isRewritten ? { "ingress.kubernetes.io/rewrite-target": path } : ({} as Record<string, string>),
 };
 
 function isIngressClass(name: string): name is IngressClass {
@@ -87,9 +88,9 @@ function isIngressClass(name: string): name is IngressClass {
 }
 
 /** Sorted by name; none for a route that is no Ingress. */
-export function annotationsOf(route: Route, namespace: string): readonly Annotation[] {
+export function annotationsOf(route: Route, server: Place): readonly Annotation[] {
   if (route.kind !== "ingress" || !isIngressClass(route.class)) return [];
-  return Object.entries(ANNOTATIONS[route.class](route, namespace))
+  return Object.entries(ANNOTATIONS[route.class](route, server))
     .map(([name, value]) => ({ name, value }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,10 +1,13 @@
 import { defineOutput, factsOf } from "#hook";
-import type { FileSpec } from "#hook";
+import type { FileSpec, Topology } from "#hook";
 import type rbacHook from "../../hooks/rbac.ts";
+import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
 import type workloadHook from "../../hooks/workload.ts";
 import { reportSizes } from "./code.ts";
 import { configOf } from "./config.ts";
+import { imageView } from "./image.ts";
 import { reportFaults } from "./faults.ts";
+import { runtimeView } from "./mcp-runtime.ts";
 import { policiesOf } from "./network.ts";
 import { USER, agentPod, serverPod } from "./pod.ts";
 import { routeFiles } from "./routes.ts";
@@ -12,58 +15,77 @@ import { GENERATOR, SEALED, secretDelivery, storeViews } from "./secrets.ts";
 
 const HERE = "templates/kubernetes";
 
-/** The manifests follow from what the other outputs emitted: the code that is mounted, and whether there is an agent. */
+function folderOf({ stack, environment }: Topology): string {
+  return environment === null ? `out/${stack}` : `out/${stack}.${environment}`;
+}
+
+/**
+ * The manifests follow from what the other outputs emitted: the code that is mounted, and whether there is an
+ * agent. With mcp-runtime its operator makes the server's pods, Service, Ingress and policy.
+ */
 export default defineOutput({
   name: "kubernetes",
   files: () => [],
   summary: (emitted, topology, facts, _generation, report) => {
     const workload = factsOf<typeof workloadHook>(facts, "workload");
     const { roles } = factsOf<typeof rbacHook>(facts, "rbac");
+    const { document } = factsOf<typeof runtimePolicyHook>(facts, "runtime-policy");
+    const { replicas, delivery } = topology.server;
+    const isOperated = delivery === "mcp-runtime";
     const config = configOf(facts);
     const parts = { topology, facts, emitted, config };
+    const server = serverPod(parts);
     const hasAgent = emitted.some(({ path }) => path.startsWith(`${workload.agent.folder}/`));
-    const workloads = hasAgent ? [serverPod(parts), agentPod(parts)] : [serverPod(parts)];
+    const agents = hasAgent ? [agentPod(parts)] : [];
+    const workloads = isOperated ? agents : [server, ...agents];
     const code = workloads.flatMap((pod) => pod.code);
-    const delivery = secretDelivery(topology, facts);
+    const secret = secretDelivery(topology, facts);
     const stores = storeViews(facts);
     reportFaults(topology, facts, report);
     reportSizes(code, emitted, report);
 
     const head = { ...workload, user: USER, workloads };
-    const rendered = (path: string, template: string, view: object): FileSpec => ({
+    const rendered = (path: string, template: string, view: object = {}): FileSpec => ({
       kind: "rendered",
       path,
-      from: `${HERE}/${template}`,
+      from: `${HERE}/${template}.hbs`,
       view: { ...head, ...view },
     });
-    const manifest = (name: string, view: object = {}): FileSpec =>
-      rendered(`k8s/${name}.yaml`, `${name}.yaml.hbs`, view);
-    const policies = policiesOf(facts, workloads, workload.server);
+    const manifest = (name: string, view?: object): FileSpec =>
+      rendered(`k8s/${name}.yaml`, `${name}.yaml`, view);
+    const operated = isOperated ? runtimeView(topology, facts, server, config) : {};
+    const policies = policiesOf(facts, [server, ...agents], workload.server);
     const manifests = [
       ...(workload.ownsNamespace ? [manifest("namespace")] : []),
-      manifest("serviceaccount"),
+      ...(workloads.length > 0 ? [manifest("serviceaccount")] : []),
       ...(roles.length > 0 ? [manifest("rbac", { roles })] : []),
-      manifest("configmap", { config: config.name, settings: config.settings }),
+      ...(isOperated ? [] : [manifest("configmap", { config: config.name, settings: config.settings })]),
       ...(stores.length > 0 ? [manifest("externalsecret", { stores })] : []),
-      manifest("deployment"),
-      manifest("service"),
+      ...(workloads.length > 0 ? [manifest("deployment"), manifest("service")] : []),
       manifest("networkpolicy", { denyName: `${workload.stack}-default-deny`, policies }),
-      ...(topology.server.replicas > 1 ? [manifest("pdb")] : []),
-      ...routeFiles(facts),
+      ...(replicas > 1 ? [manifest("pdb")] : []),
+      ...(isOperated ? [manifest("mcp-runtime/mcpserver", operated)] : routeFiles(facts)),
+      ...(isOperated && document.grants !== undefined ? [manifest("mcp-runtime/access", operated)] : []),
     ];
-    const folder =
-      topology.environment === null ? topology.stack : `${topology.stack}.${topology.environment}`;
+    const folder = folderOf(topology);
     return [
       ...manifests,
-      ...(delivery.generators.length > 0
-        ? [rendered(GENERATOR, "secret-generator.yaml.hbs", { sealedFile: `./${SEALED}` })]
+      ...(isOperated
+        ? [
+            manifest("mcp-runtime/policy", operated),
+            rendered(".mcp/servers.yaml", "mcp-runtime/servers.yaml", operated),
+          ]
         : []),
-      rendered("kustomization.yaml", "kustomization.yaml.hbs", {
-        ...delivery,
+      ...(secret.generators.length > 0
+        ? [rendered(GENERATOR, "secret-generator.yaml", { sealedFile: `./${SEALED}` })]
+        : []),
+      rendered("server/Dockerfile", "Dockerfile", imageView(server, isOperated)),
+      rendered("kustomization.yaml", "kustomization.yaml", {
+        ...secret,
         code,
-        folder: `out/${folder}`,
-        sealedPath: `out/${folder}/${SEALED}`,
-        resources: [...manifests.map(({ path }) => path), ...delivery.resources],
+        folder,
+        sealedPath: `${folder}/${SEALED}`,
+        resources: [...manifests.map(({ path }) => path), ...secret.resources],
       }),
     ];
   },

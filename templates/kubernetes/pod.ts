@@ -1,8 +1,7 @@
 import { factsOf } from "#hook";
 import type { EmittedFile, Facts, Topology } from "#hook";
-import type networkPolicyHook from "../../hooks/network-policy.ts";
-import { METRICS_PORT } from "../../hooks/network-policy.ts";
 import type rbacHook from "../../hooks/rbac.ts";
+import type serverLinksHook from "../../hooks/server-links.ts";
 import type variablesHook from "../../hooks/variables.ts";
 import type { SecretVariable, Setting } from "../../hooks/variables.ts";
 import type workloadHook from "../../hooks/workload.ts";
@@ -65,17 +64,27 @@ function quantities(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The image holds libraries alone, so its tag is the digest of the lock file that they come from. */
+/**
+ * Without a drawn one, an image of the server's name. It holds libraries alone, so its tag is the digest of the
+ * lock file that they come from; where it holds the code too, that of both.
+ */
 function imageOf({ topology, facts, emitted }: PodParts): string {
   if (topology.server.image !== null) return topology.server.image;
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
-  const lock = emitted.find(({ path }) => path === `${server.folder}/package-lock.json`);
-  return `${server.name}:${(lock?.digest ?? "").slice(0, 12)}`;
+  const lock = `${server.folder}/package-lock.json`;
+  const mounted = mountedFiles(codeMaps(emitted, server));
+  const isPart =
+    topology.server.delivery === "mcp-runtime" ? (path: string) => mounted.has(path) : () => false;
+  return `${server.name}:${checksumOf(emitted, (path) => path === lock || isPart(path)).slice(0, 12)}`;
+}
+
+function mountedFiles(code: readonly CodeMap[]): ReadonlySet<string> {
+  return new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
 }
 
 function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "isSpread" | "hasToken"> {
   const code = codeMaps(parts.emitted, workload);
-  const mounted = new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
+  const mounted = mountedFiles(code);
   return {
     ...workload,
     graceSeconds: GRACE_SECONDS,
@@ -95,8 +104,8 @@ function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "
 
 export function serverPod(parts: PodParts): Pod {
   const { topology, facts, config } = parts;
-  const { server } = factsOf<typeof workloadHook>(facts, "workload");
-  const { isScraped } = factsOf<typeof networkPolicyHook>(facts, "network-policy");
+  const { server, metricsPort } = factsOf<typeof workloadHook>(facts, "workload");
+  const { scrapers } = factsOf<typeof serverLinksHook>(facts, "server-links");
   const { replicas, resources } = topology.server;
   const common = commonOf(server, parts);
   return {
@@ -104,7 +113,7 @@ export function serverPod(parts: PodParts): Pod {
     replicas,
     isSpread: replicas > 1,
     hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
-    ports: [...common.ports, ...(isScraped ? [{ name: "metrics", port: METRICS_PORT }] : [])],
+    ports: [...common.ports, ...(scrapers.length > 0 ? [{ name: "metrics", port: metricsPort }] : [])],
     configs: [config.name],
     secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
     checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],

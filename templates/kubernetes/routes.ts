@@ -1,11 +1,10 @@
 import { factsOf } from "#hook";
 import type { Facts, FileSpec } from "#hook";
 import type routeHook from "../../hooks/route.ts";
-import { SERVER_PATH } from "../../hooks/route.ts";
 import type { Route } from "../../hooks/route.ts";
 import type variablesHook from "../../hooks/variables.ts";
 import type workloadHook from "../../hooks/workload.ts";
-import type { Workload } from "../../hooks/workload.ts";
+import type { WorkloadFacts } from "../../hooks/workload.ts";
 import { annotationsOf, middlewaresOf } from "./ingress.ts";
 
 const HERE = "templates/kubernetes";
@@ -19,14 +18,14 @@ function keySecretOf(facts: Facts): string {
   return secrets.find(({ name }) => name === "MCP_API_KEY")?.secret ?? "";
 }
 
-function viewOf(route: Route, server: Workload, stack: string, keySecret: string): object {
+function viewOf(route: Route, { server, stack, path }: WorkloadFacts, keySecret: string): object {
   const isApisix = route.class === "apisix";
   return {
     ...route,
     server,
     stack,
     keySecret,
-    serverPath: SERVER_PATH,
+    serverPath: path,
     originList: route.origins.join(","),
     rate: route.rate ?? DEFAULT_RATE,
     rateKey: route.checksKey ? "consumer_name" : "remote_addr",
@@ -35,19 +34,19 @@ function viewOf(route: Route, server: Workload, stack: string, keySecret: string
     isApisix,
     hasFilters: isApisix || route.isRewritten,
     ingressClass: ["istio", "generic"].includes(route.class) ? "" : route.class,
-    annotations: annotationsOf(route, server.namespace),
-    middlewares: middlewaresOf(route),
+    annotations: annotationsOf(route, { namespace: server.namespace, path }),
+    middlewares: middlewaresOf(route, path),
   };
 }
 
 /** One file for each drawn way from a gateway to the server. */
 export function routeFiles(facts: Facts): readonly FileSpec[] {
   const { routes } = factsOf<typeof routeHook>(facts, "route");
-  const { server, stack } = factsOf<typeof workloadHook>(facts, "workload");
+  const workload = factsOf<typeof workloadHook>(facts, "workload");
   return routes.map((route) => ({
     kind: "rendered",
     path: `k8s/route-${route.parent.name}.yaml`,
     from: `${HERE}/route-${route.kind}.yaml.hbs`,
-    view: viewOf(route, server, stack, keySecretOf(facts)),
+    view: viewOf(route, workload, keySecretOf(facts)),
   }));
 }

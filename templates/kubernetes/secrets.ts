@@ -23,7 +23,7 @@ export function secretDelivery({ server }: Topology, facts: Facts): SecretDelive
   return {
     resources: isSealed && server.gitops === "flux" ? [SEALED] : [],
     generators: isSealed && server.gitops === "argocd" ? [GENERATOR] : [],
-    patches: isSealed ? [CHECKSUM_PATCH] : [],
+    patches: isSealed && server.delivery === "kubernetes" ? [CHECKSUM_PATCH] : [],
     isSealedApart: isSealed && server.gitops === "none",
   };
 }
