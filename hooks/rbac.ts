@@ -28,11 +28,11 @@ function canonical({ apiGroups, resources, resourceNames, verbs }: RoleRule): Ro
  */
 export default defineHook({
   name: "rbac",
-  derive: (_topology, _facts, { links }): { readonly roles: readonly RoleFacts[] } => {
+  derive: (topology, _facts, { links }): { readonly roles: readonly RoleFacts[] } => {
     const namespaces = new Map<string, Map<string, RoleRule>>();
     for (const { family, link, tools } of links) {
       const names = tools.map(({ name }) => name);
-      for (const { namespace, rules } of family.rbac?.(link, names) ?? []) {
+      for (const { namespace, rules } of family.rbac?.(link, names, topology) ?? []) {
         const known = namespaces.get(namespace) ?? new Map<string, RoleRule>();
         for (const rule of rules.map(canonical)) known.set(JSON.stringify(rule), rule);
         namespaces.set(namespace, known);

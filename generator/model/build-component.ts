@@ -60,8 +60,7 @@ function namesOf(secrets: Readonly<Record<string, SecretSpec>> | undefined): rea
 }
 
 function makeOrder(type: ComponentType): TypeOrder {
-  const labels = type.podLabels === undefined ? { "app.kubernetes.io/name": "{name}" } : type.podLabels;
-  const podLabels = sortedEntries(labels ?? {});
+  const podLabels = sortedEntries(type.podLabels ?? { "app.kubernetes.io/name": "{name}" });
   return {
     attributes: namedSpecs(type.attributes),
     secrets: namesOf(type.secrets),
