@@ -8,7 +8,8 @@
 import { basename, dirname, join } from "node:path";
 import type { CompiledCatalog } from "./catalog/compiled.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
-import type { CredentialFacts } from "./credentials/credential.ts";
+import type { SealFacts } from "./credentials/credential.ts";
+import type { Report } from "./diagnostics/report.ts";
 import { emit } from "./emit/emit.ts";
 import { loadStack } from "./load/load.ts";
 import type { LaterFindings } from "./load/load.ts";
@@ -38,7 +39,7 @@ export interface Emitted {
   readonly topology: Topology | null;
   readonly tree: FileTree;
   readonly provenance: Provenance | null;
-  readonly credentials: CredentialFacts | null;
+  readonly seal: SealFacts | null;
   /** Sealed files as they stood on disk when they were sealed anew: nothing newer may be replaced. */
   readonly base: ReadonlyMap<string, string | undefined>;
 }
@@ -97,17 +98,22 @@ function folderName(topology: Topology): string {
   return topology.environment === null ? topology.stack : `${topology.stack}.${topology.environment}`;
 }
 
-/** Renders one topology in memory. */
-export async function render(engine: Engine, topology: Topology, out: string): Promise<Emitted> {
+/** Renders one topology in memory; with an error among what is reported, it must not be written. */
+export async function render(
+  engine: Engine,
+  topology: Topology,
+  out: string,
+  report: Report,
+): Promise<Emitted> {
   const provenance = {
     generator: engine.catalog.version,
     stack: topology.stack,
     environment: topology.environment,
     drawing: sha256(JSON.stringify(topology.drawing)),
   };
-  const { tree, credentials } = await emit(topology, engine.catalog);
+  const { tree, seal } = await emit(topology, engine.catalog, report);
   const root = join(out, folderName(topology));
-  return { root, topology, tree, provenance, credentials, base: new Map() };
+  return { root, topology, tree, provenance, seal, base: new Map() };
 }
 
 /**
@@ -131,7 +137,7 @@ export function orphans(
     const previous = parseManifest(manifest, engine.fs.readFileSync(manifest, "utf8"));
     const isOurs = previous.stack === stack && name === `${stack}.${previous.environment ?? ""}`;
     if (!isOurs || declared.includes(previous.environment ?? "")) return [];
-    const nothing = { topology: null, tree: new Map(), provenance: null, credentials: null, base: new Map() };
+    const nothing = { topology: null, tree: new Map(), provenance: null, seal: null, base: new Map() };
     return [{ root: join(out, name), ...nothing }];
   });
 }

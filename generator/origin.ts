@@ -31,7 +31,8 @@ async function renderPrevious(engine: Engine, emitted: Emitted): Promise<FileTre
   });
   if (stack === null) return undefined;
   const { environment, environments, source } = emitted.topology;
-  return (await render(engine, { ...stack.base, environment, environments, source }, "")).tree;
+  return (await render(engine, { ...stack.base, environment, environments, source }, "", () => undefined))
+    .tree;
 }
 
 /**

@@ -1,5 +1,12 @@
 import { defineHook } from "#hook";
-import type { ClusterSecret, Credential, CredentialFacts, LinkCredentials, LinkModule, Topology } from "#hook";
+import type {
+  ClusterSecret,
+  Credential,
+  CredentialFacts,
+  LinkCredentials,
+  LinkModule,
+  Topology,
+} from "#hook";
 
 /** 60 letters and digits: more than 128 bits for a password, more than 256 for a key that is compared by digest. */
 const PASSWORD_LENGTH = 32;

@@ -293,7 +293,7 @@ describe("sealed credentials", () => {
     work.draw("shop", drawing({ links: links.replace("ai/cache", "elsewhere/cache") }));
     const ended = run(["generate"], withKey());
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toContain("a pod reads no Secret of another namespace");
+    expect(ended.stderr).toContain("a pod reads Secrets of its own namespace only");
   });
 
   it("two first runs at once leave what one of them sealed", async () => {

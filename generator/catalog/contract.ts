@@ -92,10 +92,10 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
   ports?(link: McpLink): readonly number[];
   /**
-   * What the named tools need of the Kubernetes API itself. A server gets a service account token only when
-   * some link says so; left out, the link needs nothing.
+   * What the named tools, as AI sees them, need of the Kubernetes API itself. A server gets a service account
+   * token only when some link says so; left out, the link needs nothing.
    */
-  rbac?(link: McpLink, tools: readonly string[]): readonly NamespaceRights[];
+  rbac?(link: McpLink, tools: readonly string[], topology: Topology): readonly NamespaceRights[];
 }
 
 export interface ComponentType {
@@ -115,7 +115,10 @@ export interface ComponentType {
   readonly access?: readonly string[];
   /** Links that start here may carry subdomain, path, auth, rate_limit, cors, websocket. */
   readonly gateway?: true;
-  /** Labels of the pods that network rules select, as patterns; left out, `app.kubernetes.io/name: {name}`. */
+  /**
+   * Labels of the pods that network rules select, as patterns; left out, `app.kubernetes.io/name: {name}`.
+   * Empty for what is no pod, such as the API server: only a drawn `cidr` then says where it is.
+   */
   readonly podLabels?: Readonly<Record<string, string>>;
   /**
    * What `mcp -> X` gives: tools; none so far, which is a warning; or never any, which is an error.

@@ -41,7 +41,8 @@ async function renderStack(
   const loaded = await load(engine, path, options.env, today);
   const out = resolve(options.out ?? defaultOut(path));
   const emitted: Emitted[] = [];
-  for (const topology of loaded.topologies) emitted.push(await render(engine, topology, out));
+  for (const topology of loaded.topologies)
+    emitted.push(await render(engine, topology, out, loaded.later.within(topology.environment)));
   const [first] = loaded.topologies;
   if (first !== undefined && options.env === undefined)
     emitted.push(...orphans(engine, out, first.stack, first.environments));
@@ -49,13 +50,12 @@ async function renderStack(
 }
 
 async function sealOne(stack: RenderedStack, emitted: Emitted, sealing: Sealing): Promise<PreparedOutput> {
-  const { root, topology, tree, credentials } = emitted;
+  const { root, topology, tree, seal } = emitted;
   const again = (): Promise<PreparedOutput> => sealOne(stack, emitted, sealing);
-  if (topology === null || credentials === null)
-    return { emitted, outcome: null, removedRecipients: [], again };
+  if (topology === null || seal === null) return { emitted, outcome: null, removedRecipients: [], again };
   const { sealOutput } = await import("../credentials/seal-output.ts");
   const report = stack.loaded.later.within(topology.environment);
-  const sealed = await sealOutput({ root, topology, tree, credentials }, sealing.around(stack.path), report);
+  const sealed = await sealOutput({ root, topology, tree, seal }, sealing.around(stack.path), report);
   const { outcome, removedRecipients } = sealed;
   return { emitted: { ...emitted, tree: sealed.tree, base: sealed.base }, outcome, removedRecipients, again };
 }

@@ -95,10 +95,10 @@ async function inspect(names: readonly string[], options: SecretsOptions): Promi
   for (const path of stackFiles(engine.fs, names)) {
     const loaded = await load(engine, path, options.env, request.today);
     for (const topology of loaded.topologies) {
-      const emitted = await render(engine, topology, options.out ?? defaultOut(path));
-      if (emitted.credentials === null) continue;
-      const output = { ...emitted, topology, credentials: emitted.credentials };
       const later = loaded.later.within(topology.environment);
+      const emitted = await render(engine, topology, options.out ?? defaultOut(path), later);
+      if (emitted.seal === null) continue;
+      const output = { ...emitted, topology, seal: emitted.seal };
       holdings.push(
         await inspectCredentials(output, sealing.around(path), later).then(
           (inspection) => holdingsOf(emitted, inspection),

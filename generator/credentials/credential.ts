@@ -38,8 +38,24 @@ export interface CredentialFacts {
   readonly links: readonly LinkCredentials[];
 }
 
-/** The hook whose facts the sealing step works from. */
-export const CREDENTIALS_HOOK = "credentials";
+/** An entry of the Secret that is made from a credential: what a gateway compares, for example. */
+export interface DerivedEntry {
+  /** In small letters, so that it is never taken for a variable. */
+  readonly key: string;
+  /** The credential whose value follows `prefix`. */
+  readonly of: string;
+  readonly prefix: string;
+}
+
+/** What the sealing step works from. */
+export interface SealFacts {
+  readonly credentials: CredentialFacts;
+  /** `null` when the Secret holds the credentials and nothing else. */
+  readonly gatewayKey: DerivedEntry | null;
+}
+
+/** The hook that says it. */
+export const SEAL_HOOK = "sealed-secret";
 
 /** All of them, each name once, sorted: the order of the sealed files. */
 export function allCredentials({ own, links }: CredentialFacts): readonly Credential[] {

@@ -25,7 +25,7 @@ export async function inspectCredentials(
     around.identities,
     around.how.reseal === true,
   );
-  const resolutions = await resolveCredentials(allCredentials(output.credentials), {
+  const resolutions = await resolveCredentials(allCredentials(output.seal.credentials), {
     stack: output.topology.stack,
     variables: around.variables,
     files: secretFiles(around),

@@ -92,19 +92,39 @@ function mayBeSealed(output: OutputToSeal, around: SealSurroundings, report: Rep
   return false;
 }
 
+/** What the Secret holds beside the credentials. */
+function derivedEntries(
+  { root, seal: { gatewayKey } }: OutputToSeal,
+  before: SealedBefore,
+  entries: readonly SealEntry[],
+): readonly SealEntry[] {
+  const source = entries.find(({ name }) => name === gatewayKey?.of);
+  if (gatewayKey === null || source === undefined) return [];
+  const { key, of, prefix } = gatewayKey;
+  if (source.value !== undefined) return [{ name: key, value: prefix + source.value }];
+  const path = shownPath(root, SECRET_FILE);
+  const text = before.texts.get(SECRET_FILE);
+  if (text !== undefined && readSealedNames(path, text, "secret").names.includes(key))
+    return [{ name: key, value: undefined }];
+  const problem = `${key} is made from ${of}, which only a private key can open: give it, or a value for ${of}`;
+  throw new SealError(path, "values-missing", problem, [of]);
+}
+
 async function sealFiles(
-  { root, topology, credentials }: OutputToSeal,
+  output: OutputToSeal,
   { how, randomness }: SealSurroundings,
   before: SealedBefore,
   entries: readonly SealEntry[],
 ): Promise<ReadonlyMap<string, Sealed>> {
+  const { root, topology, seal: facts } = output;
+  const derived = derivedEntries(output, before, entries);
   const sealed = new Map<string, Sealed>();
   for (const { path, format } of SEALED_FILES) {
     const request = {
       path: shownPath(root, path),
       format,
-      entries,
-      secret: credentials.secret,
+      entries: format === "secret" ? [...entries, ...derived] : entries,
+      secret: facts.credentials.secret,
       recipients: topology.server.recipients,
       previous: before.texts.get(path),
       identities: before.identities,
@@ -116,7 +136,7 @@ async function sealFiles(
   return sealed;
 }
 
-function checksumFile({ topology, credentials }: OutputToSeal, secret: string): GeneratedFile {
+function checksumFile({ topology, seal: { credentials } }: OutputToSeal, secret: string): GeneratedFile {
   const { name, namespace } = credentials.secret;
   const target = { deployment: name.replace(/-credentials$/, ""), namespace };
   const patch = checksumPatch(
@@ -167,7 +187,7 @@ export async function sealOutput(
   report: Report,
 ): Promise<SealedOutput> {
   const nothing = { tree: output.tree, base: new Map(), outcome: null, removedRecipients: [] };
-  if (allCredentials(output.credentials).every(isInCluster) || !mayBeSealed(output, around, report)) {
+  if (allCredentials(output.seal.credentials).every(isInCluster) || !mayBeSealed(output, around, report)) {
     refuseLeaks(output.tree, []);
     return nothing;
   }

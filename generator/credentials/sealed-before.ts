@@ -41,6 +41,9 @@ interface SealedText {
   readonly format: SealedFormat;
 }
 
+/** An entry of the Secret alone, made from another one. */
+const isVariable = (name: string): boolean => name === name.toUpperCase();
+
 type Values = ReadonlyMap<string, string>;
 
 async function open(file: SealedText, identities: readonly string[]): Promise<Values | undefined> {
@@ -87,7 +90,7 @@ function refuseInterrupted(file: SealedText): never {
 function refuseDifference(files: readonly SealedText[], held: readonly Values[]): void {
   const [first, second] = held;
   if (first === undefined || second === undefined) return;
-  const names = [...new Set([...first.keys(), ...second.keys()])].sort();
+  const names = [...new Set([...first.keys(), ...second.keys()])].filter(isVariable).sort();
   const other = names.find((name) => first.get(name) !== second.get(name));
   if (other === undefined) return;
   const [one, two] = files.map(({ path }) => path);
@@ -122,7 +125,7 @@ export async function readSealedBefore(
   else if (opened === undefined && !reseal && first !== undefined) refuseInterrupted(first);
   return {
     texts,
-    names: new Set(closed.flatMap(({ names }) => names)),
+    names: new Set(closed.flatMap(({ names }) => names).filter(isVariable)),
     recipients: new Map(files.map(({ path }, index) => [path, closed[index]?.recipients ?? []])),
     values: opened?.[0] ?? new Map(),
     identities: opened === undefined ? [] : identities,

@@ -2,7 +2,7 @@ import type { Topology } from "../model/topology.ts";
 import type { Randomness } from "../seal/seal.ts";
 import type { FileSystem } from "../tree/disk.ts";
 import type { FileTree } from "../tree/file-tree.ts";
-import type { CredentialFacts } from "./credential.ts";
+import type { SealFacts } from "./credential.ts";
 import type { Variables } from "./variables.ts";
 
 /** What a person asked for beside keeping the sealed files up to date. */
@@ -35,5 +35,5 @@ export interface OutputToSeal {
   readonly root: string;
   readonly topology: Topology;
   readonly tree: FileTree;
-  readonly credentials: CredentialFacts;
+  readonly seal: SealFacts;
 }

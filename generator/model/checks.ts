@@ -198,6 +198,15 @@ function checkAiLinks(built: Built, types: Types, report: Report): void {
       link.path,
     );
   }
+  for (const link of built.topology.mcpLinks) {
+    const { component } = link;
+    if (component.cidr !== null || Object.keys(component.podLabels).length > 0) continue;
+    report(
+      "W-NO-EGRESS",
+      `no network rule can be made for "${component.name}", which runs in no pod: add the cidr of its addresses`,
+      component.path,
+    );
+  }
   const { aiLinks } = built;
   const hasAgent = [...types.values()].some((type) => type.builtin === "stack_agent");
   if (hasAgent && aiLinks.size > 0 && !aiLinks.has("stack_agent")) {
@@ -291,26 +300,8 @@ function checkCredentials(links: readonly McpLink[], types: Types, report: Repor
   }
 }
 
-/** A pod can read only the Secrets of its own namespace. */
-function checkClusterSecrets({ topology }: Built, report: Report): void {
-  const server = topology.components.find(({ name }) => name === "mcp");
-  const own = server?.namespace ?? topology.stack;
-  const references = topology.mcpLinks.flatMap((link) =>
-    Object.entries(link.credentials).map(([variable, source]) => ({ variable, source, path: link.path })),
-  );
-  for (const { variable, source, path } of references) {
-    if (source.from !== "k8s" || source.namespace === own) continue;
-    report(
-      "E-REF",
-      `${variable} comes from the Secret ${source.namespace}/${source.secret}, and the server runs in the namespace ${own}: a pod reads no Secret of another namespace; copy it, or use {external: store/key}`,
-      [...path, "credentials"],
-    );
-  }
-}
-
 /** For a topology without errors: the catalog's own functions may rely on that. */
 export function checkGeneratedNames(built: Built, types: Types, report: Report): void {
   checkVariables(built.topology.mcpLinks, types, report);
   checkCredentials(built.topology.mcpLinks, types, report);
-  checkClusterSecrets(built, report);
 }

@@ -21,10 +21,10 @@ export interface WantedEntry {
  */
 const SAFE_IN_DOTENV = /^[A-Za-z0-9_./:@%+,=~^*()!?|&;<>{}[\]-]*$/;
 
-function checkNames(path: string, entries: readonly SealEntry[]): void {
+function checkNames(path: string, entries: readonly SealEntry[], format: SealedFormat): void {
   const seen = new Set<string>();
   for (const { name } of entries) {
-    if (!isEntryName(name)) {
+    if (!isEntryName(name, format)) {
       const problem = `"${name}" cannot be a name here: A-Z, 0-9 and _, no digit first, and not SOPS_`;
       throw new SealError(path, "bad-name", problem, [name]);
     }
@@ -34,8 +34,12 @@ function checkNames(path: string, entries: readonly SealEntry[]): void {
 }
 
 /** Sorted by name, which is the order of the file and part of its message authentication code. */
-export function checkedEntries(path: string, entries: readonly SealEntry[]): readonly SealEntry[] {
-  checkNames(path, entries);
+export function checkedEntries(
+  path: string,
+  entries: readonly SealEntry[],
+  format: SealedFormat,
+): readonly SealEntry[] {
+  checkNames(path, entries, format);
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

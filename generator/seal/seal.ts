@@ -47,7 +47,7 @@ function jobFrom(request: SealRequest, randomness: Randomness): Job {
   const { path, format, identities } = request;
   return {
     target: { path, format, head: headOf(request) },
-    entries: checkedEntries(path, request.entries),
+    entries: checkedEntries(path, request.entries, format),
     recipients: checkedRecipients(path, request.recipients),
     identities,
     anew: request.rotate === true || request.reseal === true,

@@ -32,9 +32,12 @@ export const MOST_BYTES = 5 * 1024 * 1024;
 
 const NAME = /^[A-Z_][A-Z0-9_]*$/;
 
+/** What gateways look for in a Secret; no variable is called so. */
+const GATEWAY_KEY = "key";
+
 /** Whether a name may stand in a sealed file: one that every shell, pod and dotenv reader takes. */
-export function isEntryName(name: string): boolean {
-  return NAME.test(name) && !name.startsWith("SOPS_");
+export function isEntryName(name: string, format: SealedFormat): boolean {
+  return (NAME.test(name) && !name.startsWith("SOPS_")) || (format === "secret" && name === GATEWAY_KEY);
 }
 
 const RULES: Readonly<Record<SealedFormat, Rules>> = {
@@ -52,8 +55,8 @@ export function placeOf(format: SealedFormat, name: string): string {
   return format === "dotenv" ? `${name}:` : `stringData:${name}:`;
 }
 
-function checkNames(path: string, entries: readonly SealedEntry[]): void {
-  const wrong = entries.findIndex(({ name }) => !isEntryName(name));
+function checkNames(path: string, entries: readonly SealedEntry[], format: SealedFormat): void {
+  const wrong = entries.findIndex(({ name }) => !isEntryName(name, format));
   if (wrong === -1) return;
   const flagged = entries[wrong]?.name.endsWith("_unencrypted") === true;
   // The name itself is not shown: in a file that somebody changed it may be anything, a value too.
@@ -111,7 +114,7 @@ export function readSealedFile(path: string, text: string, format: SealedFormat)
     throw new SealError(path, "not-sealed", "it holds no SOPS metadata: it was never sealed, or was opened");
   const metadata = metadataFrom(path, read.metadata);
   const entries = [...read.entries].map(([name, sealed]) => ({ name, sealed }));
-  checkNames(path, entries);
+  checkNames(path, entries, format);
   checkValues(path, entries);
   checkCode(path, metadata, read.metadata.has("mac"));
   checkKeys(path, metadata);

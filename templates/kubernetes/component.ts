@@ -6,6 +6,7 @@ export default defineComponent({
   group: "platform",
   port: 443,
   host: "kubernetes.default.svc.{cluster_domain}",
+  podLabels: {},
   attributes: {
     namespaces: list({
       doc: "Namespaces that AI may look into.",

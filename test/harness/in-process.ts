@@ -33,12 +33,12 @@ export async function treeOf(text: string, name = "stack"): Promise<FileTree> {
 export async function sealedTreeOf(text: string, recipients: readonly string[]): Promise<FileTree> {
   const loaded = await topologyOf(text);
   const topology = { ...loaded, server: { ...loaded.server, recipients } };
-  const { tree, credentials } = await emit(topology, catalog);
-  if (credentials === null) throw new Error("the catalog has no credentials");
+  const { tree, seal } = await emit(topology, catalog);
+  if (seal === null) throw new Error("the catalog has no credentials");
   const fs = createFsFromVolume(new Volume()) as unknown as FileSystem;
   const everyVariable = new Proxy({}, { get: () => "given-by-the-environment" });
   const sealed = await sealOutput(
-    { root: "/out/stack", topology, tree, credentials },
+    { root: "/out/stack", topology, tree, seal },
     {
       fs,
       variables: watchVariables(everyVariable),

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Where a folder may bring a live suite: `live.test.ts` beside a `live.sh`. */
-const PLACES = ["templates", "generator"];
+const PLACES = ["templates", "generator", "test/live"];
 
 /** The folders with a live suite by their names, each relative to the repository. */
 export function liveSuites(): ReadonlyMap<string, string> {

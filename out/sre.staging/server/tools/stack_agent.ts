@@ -20,7 +20,7 @@ export const link: LinkFacts = {
   component: "stack_agent",
   type: "stack_agent",
   env: "MCP_AGENT",
-  host: "stack-agent.stack-agent.svc.cluster.local",
+  host: "stack-agent.monitoring.svc.cluster.local",
   port: 8000,
 };
 
