@@ -1,17 +1,17 @@
 import { defineHook, factsOf } from "#hook";
-import type { Credential, SealFacts } from "#hook";
+import type { Credential, DerivedEntry } from "#hook";
 import type credentialsHook from "./credentials.ts";
 import type routeHook from "./route.ts";
 
 /** How the server's credentials come into the cluster. */
-export interface SecretFacts extends SealFacts {
+export interface SecretFacts {
   /** Whether the output holds them sealed: somebody can open them, and there is something to seal. */
   readonly isSealed: boolean;
   /**
    * An entry of the Secret beside the credentials, for the gateway: it compares the whole `Authorization`
    * header with what it knows of a client, so it must know the scheme too. `null` when no gateway asks for a key.
    */
-  readonly gatewayKey: SealFacts["gatewayKey"];
+  readonly gatewayKey: DerivedEntry | null;
 }
 
 /** A Secret that exists already, and one that another controller makes, are never sealed. */
@@ -24,15 +24,13 @@ export default defineHook({
   name: "sealed-secret",
   after: ["credentials", "route"],
   derive: (topology, facts): SecretFacts => {
-    const credentials = factsOf<typeof credentialsHook>(facts, "credentials");
-    const { own, links } = credentials;
+    const { own, links } = factsOf<typeof credentialsHook>(facts, "credentials");
     const { routes } = factsOf<typeof routeHook>(facts, "route");
     const all = [...own, ...links.flatMap((link) => link.credentials)];
     const asks = routes.some(
       ({ checksKey, kind, class: name }) => checksKey && (kind === "apisix" || name === "apisix"),
     );
     return {
-      credentials,
       isSealed: topology.server.recipients.length > 0 && all.some(isSealable),
       gatewayKey: asks ? { key: "key", of: "MCP_API_KEY", prefix: "Bearer " } : null,
     };

@@ -54,8 +54,9 @@ export interface SealFacts {
   readonly gatewayKey: DerivedEntry | null;
 }
 
-/** The hook that says it. */
-export const SEAL_HOOK = "sealed-secret";
+/** The hooks that say it: names and sources, and what the Secret holds beside them. */
+export const CREDENTIALS_HOOK = "credentials";
+export const SECRET_HOOK = "sealed-secret";
 
 /** All of them, each name once, sorted: the order of the sealed files. */
 export function allCredentials({ own, links }: CredentialFacts): readonly Credential[] {

@@ -1,8 +1,8 @@
 import type { CompiledCatalog } from "../catalog/compiled.ts";
-import { SEAL_HOOK } from "../credentials/credential.ts";
+import { CREDENTIALS_HOOK, SECRET_HOOK } from "../credentials/credential.ts";
 import type { SealFacts } from "../credentials/credential.ts";
 import type { Report } from "../diagnostics/report.ts";
-import type { EmittedFile, FileSpec, Generation } from "../hook/contract.ts";
+import type { EmittedFile, Facts, FileSpec, Generation } from "../hook/contract.ts";
 import { runHooks } from "../hook/run.ts";
 import { readSource } from "../load/source.ts";
 import type { Topology } from "../model/topology.ts";
@@ -81,6 +81,12 @@ export interface Emission {
   readonly seal: SealFacts | null;
 }
 
+function sealFacts(facts: Facts): SealFacts | null {
+  const credentials = facts[CREDENTIALS_HOOK] as SealFacts["credentials"] | undefined;
+  const secret = facts[SECRET_HOOK] as Pick<SealFacts, "gatewayKey"> | undefined;
+  return credentials === undefined ? null : { credentials, gatewayKey: secret?.gatewayKey ?? null };
+}
+
 /** Sorted by path; sizes and digests are worked out for those that ask. */
 function emittedFiles(tree: FileTree): readonly EmittedFile[] {
   return [...tree]
@@ -132,5 +138,5 @@ export async function emit(
   }
   const collision = caseCollision(tree.keys());
   if (collision !== undefined) throw new EmitError(collision[1], `differs from ${collision[0]} only in case`);
-  return { tree, seal: (facts[SEAL_HOOK] as SealFacts | undefined) ?? null };
+  return { tree, seal: sealFacts(facts) };
 }

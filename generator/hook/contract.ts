@@ -103,7 +103,7 @@ export type {
   ClusterSecret,
   Credential,
   CredentialFacts,
+  DerivedEntry,
   LinkCredentials,
-  SealFacts,
 } from "../credentials/credential.ts";
 export type { CompiledTool, McpLink, Report, Topology };

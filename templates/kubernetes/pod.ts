@@ -9,6 +9,7 @@ import type { Workload } from "../../hooks/workload.ts";
 import { codeMaps } from "./code.ts";
 import type { CodeMap } from "./code.ts";
 import { checksumOf } from "./checksum.ts";
+import { placeSettings } from "./config.ts";
 import type { Config } from "./config.ts";
 
 interface Named {
@@ -115,6 +116,7 @@ export function serverPod(parts: PodParts): Pod {
     hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
     ports: [...common.ports, ...(scrapers.length > 0 ? [{ name: "metrics", port: metricsPort }] : [])],
     configs: [config.name],
+    settings: placeSettings(facts),
     secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
     checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
     requests: quantities(REQUESTS, resources?.["requests"]),
