@@ -242,7 +242,7 @@ export function runbookView({ topology, address, key, gates, folder }: RunbookPa
     folder,
     ...controllerOf(gitops, service, folder),
     generate: `topogate generate ${topology.stack}${topology.environment === null ? "" : ` --env ${topology.environment}`}`,
-    hasEnvironments: topology.environment === null && topology.environments.length > 0,
+    isBase: topology.environment === null,
     hasAgent: topology.mcpLinks.some(({ component }) => component.type === "stack_agent"),
     agent: service.replace(/-mcp$/, "-agent"),
     replicas,

@@ -22,10 +22,13 @@ const RECIPIENT = "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290g
 const drawn = (mcp: string): string => `apiVersion: topology/v1
 stack: shop_front
 owner: Team Orders
+domain: example.com
 components:
+  traefik:
   valkey:
   mcp: {${mcp}}
 links:
+  traefik: {mcp: {auth: none}}
   mcp: {valkey: read}
 `;
 

@@ -220,7 +220,6 @@ links:
   it.each([
     ["without the route", (text: string) => text.replace(/^ {2}apisix: \{mcp.*\n/m, "")],
     ["with the route switched off", (text: string) => text.replace("subdomain: ai", "enabled: false")],
-    ["without a domain", (text: string) => text.replace(/^domain.*\n/m, "")],
   ])("%s there is no entry for a registry, and clients come through a forwarded port", async (_, change) => {
     const drawn = await files(change(STACK));
     expect(drawn.has("server.json")).toBe(false);

@@ -176,8 +176,8 @@ describe("real names", () => {
   });
 
   it("a key that lives elsewhere is rotated there", async () => {
-    const text = await read(drawn("{api_key: {k8s: vault/mcp-key#token}}"));
-    expect(text).toContain("the Secret mcp-key in vault, key token");
+    const text = await read(drawn("{api_key: {k8s: stack/mcp-key#token}, namespace: stack}"));
+    expect(text).toContain("the Secret mcp-key in stack, key token");
     expect(text).not.toContain("openssl rand");
   });
 
