@@ -25,6 +25,19 @@ const facts = {
   port: 443,
 };
 
+/** The drawing that the samples in the module's slots stand for. */
+export const DRAWING = `apiVersion: topology/v1
+stack: stack
+components:
+  cnpg: {namespace: db}
+  kubernetes:
+    cidr: 192.0.2.1/32
+    namespaces: [app, db]
+    workloads: {web: {namespace: app, max: 4}, queue: {namespace: app, kind: statefulset}}
+links:
+  mcp: {stack_agent: read, kubernetes: {only: {app: write, db: read}}}
+`;
+
 /** The environment of a link to this server, with the token that stands in a file. */
 export function environmentOf(server: LiveServer, tokenFile: string, prefix: string): Record<string, string> {
   return {

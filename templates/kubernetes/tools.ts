@@ -42,15 +42,22 @@ export const writable: readonly string[] = slot("writable", ["app"]);
 
 /** What may be restarted, and scaled within its bounds. */
 export const workloads: readonly Workload[] = slot("workloads", [
+  { namespace: "app", kind: "statefulset", name: "queue", min: 1, max: 0 },
   { namespace: "app", kind: "deployment", name: "web", min: 1, max: 4 },
-  { namespace: "app", kind: "statefulset", name: "queue", min: 0, max: 0 },
 ]);
 
 /** What may be looked at whole: never Secrets, never ConfigMaps. */
 export const kinds: readonly DrawnKind[] = slot("kinds", [
-  { kind: "deployment", group: "apps", version: "v1", plural: "deployments" },
-  { kind: "service", group: "", version: "v1", plural: "services" },
+  { kind: "backups", group: "postgresql.cnpg.io", version: "v1", plural: "backups" },
   { kind: "clusters", group: "postgresql.cnpg.io", version: "v1", plural: "clusters" },
+  { kind: "cronjob", group: "batch", version: "v1", plural: "cronjobs" },
+  { kind: "daemonset", group: "apps", version: "v1", plural: "daemonsets" },
+  { kind: "deployment", group: "apps", version: "v1", plural: "deployments" },
+  { kind: "job", group: "batch", version: "v1", plural: "jobs" },
+  { kind: "poolers", group: "postgresql.cnpg.io", version: "v1", plural: "poolers" },
+  { kind: "replicaset", group: "apps", version: "v1", plural: "replicasets" },
+  { kind: "service", group: "", version: "v1", plural: "services" },
+  { kind: "statefulset", group: "apps", version: "v1", plural: "statefulsets" },
 ]);
 
 /** As Kubernetes itself demands of the names of objects: nothing that could lead anywhere else. */

@@ -198,6 +198,35 @@ describe("over such a connection", () => {
     expect(seen).toEqual([["PATCH", "/a%2Fb/c", "application/merge-patch+json", '{"a":"ü"}']]);
   });
 
+  it("a body is one request, whatever the method", async () => {
+    const seen: unknown[] = [];
+    const url = await serve((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        seen.push([request.method, body]);
+        response.end("{}");
+      });
+    });
+    const service = trusting(url);
+    for (const method of ["DELETE", "PUT", "PATCH", "POST"] as const)
+      await requestJson(service, {
+        path: ["x"],
+        method,
+        json: { smuggled: "GET / HTTP/1.1" },
+        signal: signal(),
+      });
+    await ask(service);
+    const body = '{"smuggled":"GET / HTTP/1.1"}';
+    expect(seen).toEqual([
+      ["DELETE", body],
+      ["PUT", body],
+      ["PATCH", body],
+      ["POST", body],
+      ["GET", ""],
+    ]);
+  });
+
   it("a connection that breaks in the middle of an answer is a fault", async () => {
     const url = await serve((_request, response) => {
       response.writeHead(200, { "content-length": "100" });

@@ -26,16 +26,17 @@ async function optionsOf(files: TlsFiles): Promise<{ ca?: string; cert?: string;
 
 const WITHOUT_BODY = new Set([101, 204, 205, 304]);
 
+/** With its length: Node sends the body of a DELETE without one, and the server then takes it for another request. */
+function headersOf({ headers, body }: Outgoing): Readonly<Record<string, string>> {
+  const length = body === null ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  return { ...headers, ...length, "accept-encoding": "identity" };
+}
+
 async function sendWithFiles(url: URL, outgoing: Outgoing, files: TlsFiles): Promise<Response> {
   const tls = await optionsOf(files);
   return await new Promise((resolve, reject) => {
-    const { method, headers, signal, body } = outgoing;
-    const request = httpsRequest(url, {
-      ...tls,
-      method,
-      signal,
-      headers: { ...headers, "accept-encoding": "identity" },
-    });
+    const { method, signal, body } = outgoing;
+    const request = httpsRequest(url, { ...tls, method, signal, headers: headersOf(outgoing) });
     request.once("error", reject);
     request.once("response", (message) => {
       const status = message.statusCode ?? 502;
