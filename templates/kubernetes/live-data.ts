@@ -361,3 +361,73 @@ export async function seed(cluster: Cluster, kubeletPort: number): Promise<void>
   const foreign = { metadata: { name: "foreign-1" }, spec: { containers: [container("main")] } };
   await ask("POST", "/api/v1/namespaces/other/pods", foreign);
 }
+
+const NUMBERS = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+
+async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  const numbers = NUMBERS(count);
+  for (let start = 0; start < count; start += 32)
+    await Promise.all(numbers.slice(start, start + 32).map(work));
+}
+
+const padded = (index: number): string => String(index).padStart(5, "0");
+
+export const FLOOD = { pods: 6000, events: 6000, largeEvents: 30, services: 600, deployments: 1400 } as const;
+
+/** More than any tool may show, in a namespace of its own, and objects as large as the server takes them. */
+export async function flood({ ask }: Cluster): Promise<void> {
+  const pods = "/api/v1/namespaces/db/pods";
+  await inParallel(FLOOD.pods, async (index) => {
+    const metadata = { name: `flood-${padded(index)}`, labels: { half: index % 2 === 0 ? "even" : "odd" } };
+    await ask("POST", pods, { metadata, spec: { containers: [container("main")] } });
+  });
+  const at = `${new Date(Date.now() - 60_000).toISOString().slice(0, 19)}Z`;
+  const event = async (name: string, message: string): Promise<unknown> =>
+    await ask(
+      "POST",
+      "/api/v1/namespaces/db/events",
+      eventOf(name, name, at, { type: "Warning", reason: "Flood", message, count: 1 }, "db"),
+    );
+  await inParallel(
+    FLOOD.events,
+    async (index) => await event(`flood-${padded(index)}`, `event ${index} ${"m".repeat(1000)}`),
+  );
+  await inParallel(FLOOD.largeEvents, async (index) => await event(`large-${index}`, "l".repeat(1_000_000)));
+  await inParallel(FLOOD.services, async (index) => {
+    const spec = {
+      selector: { app: "x".repeat(60) },
+      clusterIP: "None",
+      ports: NUMBERS(20).map((port) => ({ name: `p${port}`, port: port + 1 })),
+    };
+    await ask("POST", "/api/v1/namespaces/db/services", {
+      metadata: { name: `flood-${padded(index)}` },
+      spec,
+    });
+  });
+  await inParallel(FLOOD.deployments, async (index) => {
+    const spec = { replicas: 1, selector: selector("x"), template: template("x") };
+    await ask("POST", "/apis/apps/v1/namespaces/db/deployments", {
+      metadata: { name: `flood-${padded(index)}` },
+      spec,
+    });
+  });
+  const annotations = Object.fromEntries(NUMBERS(200).map((index) => [`note-${index}`, "n".repeat(1000)]));
+  const conditions = NUMBERS(300).map((index) => ({
+    type: `live.test/${index}`,
+    status: "False",
+    message: "c".repeat(1000),
+  }));
+  await ask("PATCH", `${pods}/flood-00000`, { metadata: { annotations } }, MERGE);
+  await ask(
+    "PATCH",
+    `${pods}/flood-00000/status`,
+    { status: { phase: "Failed", message: "m".repeat(100_000), conditions } },
+    MERGE,
+  );
+  await ask(
+    "PATCH",
+    "/apis/apps/v1/namespaces/db/deployments/flood-00000",
+    { metadata: { annotations } },
+    MERGE,
+  );
+}

@@ -7,7 +7,7 @@ import { topologyOf } from "../../test/harness/in-process.ts";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion } from "../../test/live/server.ts";
-import { HIDDEN, PROGRESSING, eventOf, seed, seedMetrics } from "./live-data.ts";
+import { FLOOD, HIDDEN, PROGRESSING, eventOf, flood, seed, seedMetrics } from "./live-data.ts";
 import {
   DRAWING,
   askCluster,
@@ -39,7 +39,7 @@ const LOGS = {
   "crashing-1/main/previous": "2026-01-01T00:00:00Z out of memory",
   "pending-1/main": "endless",
   "evicted-1/main": "hostile",
-  "done-1/main": Array.from({ length: 4000 }, () => `2026-01-01T00:00:00Z ${"z".repeat(1000)}`).join("\n"),
+  "done-1/main": `${`2026-01-01T00:00:00Z ${"z".repeat(1800)}\n`.repeat(5000)}2026-01-01T00:00:00Z the last line`,
 } as const;
 
 const openAs = (file: string): OpenModule =>
@@ -654,5 +654,85 @@ describe("cancellation", () => {
     setTimeout(() => controller.abort(new Error("caller went away")), 300);
     await expect(endless).rejects.toThrow("caller went away");
     await expect.poll(() => kubelet.dropped(), { timeout: 10_000 }).toBeGreaterThan(before);
+  });
+});
+
+describe("floods", () => {
+  const timed = async (tool: string, args: Record<string, unknown>) => {
+    const started = performance.now();
+    const result = await module.call(tool, { namespace: "db", ...args });
+    const elapsed = performance.now() - started;
+    expect(elapsed, `${tool} took ${Math.round(elapsed)} ms`).toBeLessThan(2000);
+    expect(JSON.stringify(result).length, tool).toBeLessThanOrEqual(HARD_LIMIT);
+    return result;
+  };
+
+  beforeAll(async () => {
+    await flood(cluster);
+  });
+
+  it("6000 pods: pages of k8s_list_pods hold every one once", async () => {
+    const seen = new Set<string>();
+    let cursor: string | null = null;
+    do {
+      const { data, page } = await timed("k8s_list_pods", {
+        limit: 500,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      expect(page?.total).toBe(FLOOD.pods);
+      for (const { name } of (data as { pods: { name: string }[] }).pods) {
+        expect(seen.has(name)).toBe(false);
+        seen.add(name);
+      }
+      cursor = page?.next_cursor ?? null;
+    } while (cursor !== null);
+    expect(seen.size).toBe(FLOOD.pods);
+  });
+
+  it("6000 failing pods: what was not looked at is said, and a selection by label has no total", async () => {
+    const result = await timed("k8s_list_failing_pods", { limit: 500 });
+    expect(result.page).toMatchObject({ total: null, next_cursor: expect.any(String) });
+    expect(result.truncation).toBeDefined();
+    const odd = await timed("k8s_list_pods", { selector: "half=odd", limit: 10 });
+    expect(odd).toMatchObject({ page: { returned: 10, total: null }, truncation: { by: "rows", limit: 10 } });
+  });
+
+  it("6000 events and 30 of a megabyte each", async () => {
+    const result = await timed("k8s_get_recent_events", { limit: 500 });
+    expect(result.page).toMatchObject({ total: null, next_cursor: expect.any(String) });
+    const large = await timed("k8s_get_recent_events", { involved: "large-7" });
+    expect(large.page).toEqual({ returned: 1, total: 1, next_cursor: null });
+    const { events } = large.data as { events: { message: string }[] };
+    expect(events[0]?.message).toHaveLength(501);
+  });
+
+  it("600 services of 20 ports and 1400 deployments", async () => {
+    const seen = new Set<string>();
+    let cursor: string | null = null;
+    do {
+      const { data, page } = await timed("k8s_list_services", {
+        limit: 500,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      for (const { name } of (data as { services: { name: string }[] }).services) seen.add(name);
+      cursor = page?.next_cursor ?? null;
+    } while (cursor !== null);
+    expect(seen.size).toBe(FLOOD.services);
+    const workloads = await timed("k8s_list_workloads", { limit: 500 });
+    expect(workloads.page).toMatchObject({ total: FLOOD.deployments });
+  });
+
+  it("one object of many hundred kilobytes", async () => {
+    const pod = await timed("k8s_get_pod_status", { pod_name: "flood-00000" });
+    expect(JSON.stringify(pod).length).toBeLessThan(65_536);
+    await timed("k8s_get_resource", { kind: "deployment", name: "flood-00000" });
+  });
+
+  it("a log of 9 MB is read from its end, and a kubelet that ignores every bound is not read to its end", async () => {
+    const log = await timed("k8s_pod_logs", { namespace: "app", pod: "done-1", grep: "last" });
+    expect(log.data).toMatchObject({ searched: 1251, lines: [expect.stringContaining("the last line")] });
+    expect(log.truncation).toMatchObject({ by: "bytes" });
+    const hostile = timed("k8s_pod_logs", { namespace: "app", pod: "evicted-1" });
+    await expect(hostile).rejects.toMatchObject({ code: "too_large" });
   });
 });

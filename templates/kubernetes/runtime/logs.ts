@@ -4,7 +4,8 @@ import type { Access } from "#runtime/kubernetes/api";
 import type { ToolResult } from "#runtime/tool";
 
 const MAX_LINE = 1024;
-const MAX_LOG_BYTES = 2 * 1024 * 1024;
+/** Below what is read of any answer. */
+const MAX_LOG_BYTES = 4 * 1024 * 1024;
 /** Lines that a search looks through. */
 export const MAX_SEARCHED = 5000;
 
@@ -23,25 +24,24 @@ function cutLine(line: string): string {
   return line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line;
 }
 
-/** One line more than needed is asked for, so that there being more is a fact and not a guess. */
-function truncationOf(
-  search: LogSearch,
-  read: number,
-  asked: number,
-  matching: number,
-  bytes: number,
-): Partial<ToolResult> {
-  const hint = "narrow with since, container or grep";
-  if (bytes >= MAX_LOG_BYTES) return { truncation: { by: "bytes", limit: MAX_LOG_BYTES, hint } };
-  if (matching > search.tail) return { truncation: { by: "rows", limit: search.tail, hint } };
-  if (read >= asked) return { truncation: { by: "rows", limit: asked - 1, hint } };
-  return {};
+interface Read {
+  readonly lines: readonly string[];
+  /** How many were asked for. */
+  readonly asked: number;
+  readonly isCut: boolean;
 }
 
-/** The end of a container's log, oldest line first, each with its time. */
-export async function podLog({ cluster, signal }: Access, search: LogSearch): Promise<ToolResult> {
-  const { namespace, pod, container, tail, sinceSeconds, previous, grep } = search;
-  const asked = (grep === undefined ? tail : MAX_SEARCHED) + 1;
+/**
+ * The last lines of a log. A kubelet that reaches its limit of bytes leaves out the newest lines, which are the
+ * ones wanted, so then fewer lines are asked for.
+ */
+async function lastLines(
+  { cluster, signal }: Access,
+  search: LogSearch,
+  asked: number,
+  isCut = false,
+): Promise<Read> {
+  const { namespace, pod, container, sinceSeconds, previous } = search;
   const query = {
     container,
     previous,
@@ -51,12 +51,34 @@ export async function podLog({ cluster, signal }: Access, search: LogSearch): Pr
     timestamps: true,
   };
   const text = await requestText(cluster, { path: pathOf(PODS, namespace, pod, "log"), query, signal });
-  const lines = text.split("\n").filter((line) => line !== "");
-  const matching = grep === undefined ? lines : lines.filter((line) => line.includes(grep));
+  if (Buffer.byteLength(text) >= MAX_LOG_BYTES && asked > 1) {
+    return await lastLines({ cluster, signal }, search, Math.ceil(asked / 4), true);
+  }
+  return { lines: text.split("\n").filter((line) => line !== ""), asked, isCut };
+}
+
+/** One line more than needed is asked for, so that there being more is a fact and not a guess. */
+function truncationOf({ lines, asked, isCut }: Read, matching: number, tail: number): Partial<ToolResult> {
+  const hint = "narrow with since, container or grep";
+  if (matching > tail) return { truncation: { by: "rows", limit: tail, hint } };
+  if (isCut) return { truncation: { by: "bytes", limit: MAX_LOG_BYTES, hint } };
+  return lines.length < asked ? {} : { truncation: { by: "rows", limit: asked - 1, hint } };
+}
+
+/** The end of a container's log, oldest line first, each with its time. */
+export async function podLog(access: Access, search: LogSearch): Promise<ToolResult> {
+  const { pod, container, tail, grep } = search;
+  const read = await lastLines(access, search, (grep === undefined ? tail : MAX_SEARCHED) + 1);
+  const matching = grep === undefined ? read.lines : read.lines.filter((line) => line.includes(grep));
   const shown = matching.slice(-tail).map(cutLine);
   return {
-    data: { pod, ...(container === undefined ? {} : { container }), lines: shown },
+    data: {
+      pod,
+      ...(container === undefined ? {} : { container }),
+      ...(grep === undefined ? {} : { searched: read.lines.length }),
+      lines: shown,
+    },
     page: { returned: shown.length, total: null, next_cursor: null },
-    ...truncationOf(search, lines.length, asked, matching.length, Buffer.byteLength(text)),
+    ...truncationOf(read, matching.length, tail),
   };
 }

@@ -4,8 +4,13 @@ import type { Json } from "#runtime/kubernetes/api";
 const MAX_NAME = 253;
 const MAX_MESSAGE = 500;
 const MAX_ENV = 50;
+/** Of conditions, and of containers. */
+const MAX_PARTS = 40;
 
-const itemsOf = (value: unknown): readonly Json[] => listOf(value ?? []).map(recordOf);
+const itemsOf = (value: unknown): readonly Json[] =>
+  listOf(value ?? [])
+    .slice(0, MAX_PARTS)
+    .map(recordOf);
 const name = (value: unknown): string => cutText(value, MAX_NAME);
 const message = (value: unknown): string => cutText(value, MAX_MESSAGE);
 
@@ -60,9 +65,9 @@ function probeOf(value: unknown): string | undefined {
 
 /** Names only: values may be credentials, whatever the variable is called. */
 function environmentOf(container: Json): readonly string[] {
-  return itemsOf(container["env"])
+  return listOf(container["env"] ?? [])
     .slice(0, MAX_ENV)
-    .map((each) => name(each["name"]));
+    .map((each) => name(recordOf(each)["name"]));
 }
 
 function containerOf(status: Json, spec: Json | undefined): Json {
