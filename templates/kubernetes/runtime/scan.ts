@@ -18,10 +18,14 @@ export interface Scan {
   readonly stopped: "rows" | "time" | null;
 }
 
-/** A batch that fits into one answer: objects have no bound on their size, so a batch of large ones is made smaller. */
-async function fittingBatch(ask: AskBatch, limit: number, token: string | null): Promise<Batch> {
+/** A batch that fits into one answer, and how many objects it was asked to hold: objects have no bound on their size. */
+async function fittingBatch(
+  ask: AskBatch,
+  limit: number,
+  token: string | null,
+): Promise<Batch & { readonly limit: number }> {
   try {
-    return await ask({ limit, ...(token === null ? {} : { continue: token }) });
+    return { ...(await ask({ limit, ...(token === null ? {} : { continue: token }) })), limit };
   } catch (error) {
     const isTooLarge = error instanceof ToolFault && error.code === "too_large";
     if (!isTooLarge || limit === 1) throw error;
@@ -38,9 +42,11 @@ export function scanDeadline(): number {
 export async function scan(ask: AskBatch, deadline: number): Promise<Scan> {
   const items: Json[] = [];
   let token: string | null = null;
+  let limit = BATCH;
   for (;;) {
-    const batch: Batch = await fittingBatch(ask, BATCH, token);
+    const batch: Awaited<ReturnType<typeof fittingBatch>> = await fittingBatch(ask, limit, token);
     items.push(...batch.items);
+    limit = batch.limit;
     token = batch.next;
     if (token === null) return { items, stopped: null };
     if (items.length >= MAX_SCANNED) return { items, stopped: "rows" };
