@@ -7,9 +7,11 @@
  */
 import { basename, dirname, join } from "node:path";
 import type { CompiledCatalog } from "./catalog/compiled.ts";
-import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import type { Diagnostic, Finding } from "./diagnostics/diagnostic.ts";
 import { emit } from "./emit/emit.ts";
+import { gatherFindings, locate } from "./load/findings.ts";
 import { loadStack } from "./load/load.ts";
+import { readSource } from "./load/source.ts";
 import { readNeighbour, readStackFile } from "./load/stack-file.ts";
 import type { StackFile } from "./load/stack-file.ts";
 import type { Topology } from "./model/topology.ts";
@@ -36,6 +38,8 @@ export interface Emitted {
   readonly topology: Topology | null;
   readonly tree: FileTree;
   readonly provenance: Provenance | null;
+  /** What is wrong with the output as a whole; with an error among them it must not be written. */
+  readonly findings: readonly Finding[];
 }
 
 export interface Loaded {
@@ -96,12 +100,22 @@ export async function render(engine: Engine, topology: Topology, out: string): P
     environment: topology.environment,
     drawing: sha256(JSON.stringify(topology.drawing)),
   };
-  return {
-    root: join(out, folderName(topology)),
-    topology,
-    tree: await emit(topology, engine.catalog),
-    provenance,
-  };
+  const findings: Finding[] = [];
+  const tree = await emit(topology, engine.catalog, (code, message, path) =>
+    findings.push({ code, message, path }),
+  );
+  return { root: join(out, folderName(topology)), topology, tree, provenance, findings };
+}
+
+/** The findings of outputs with their places in the stack file, each once: most environments share them. */
+export async function diagnose(file: StackFile, outputs: readonly Emitted[]): Promise<readonly Diagnostic[]> {
+  const found = outputs.flatMap(({ findings }) => findings);
+  if (found.length === 0) return [];
+  const read = await readSource(file.name, file.bytes);
+  if (!read.ok) return read.diagnostics;
+  const gathered = gatherFindings(read.source.value);
+  for (const { code, message, path } of found) gathered.report(code, message, path);
+  return await locate(gathered.all(), read.source);
 }
 
 /**
@@ -125,7 +139,7 @@ export function orphans(
     const previous = parseManifest(manifest, engine.fs.readFileSync(manifest, "utf8"));
     const isOurs = previous.stack === stack && name === `${stack}.${previous.environment ?? ""}`;
     if (!isOurs || declared.includes(previous.environment ?? "")) return [];
-    return [{ root: join(out, name), topology: null, tree: new Map(), provenance: null }];
+    return [{ root: join(out, name), topology: null, tree: new Map(), provenance: null, findings: [] }];
   });
 }
 

@@ -41,10 +41,21 @@ export interface AccessGrant {
   readonly expires: string | null;
 }
 
+/** One tool, at the widest word that the drawing gives it. */
+export interface ToolTrust {
+  readonly name: string;
+  /** What a call needs. */
+  readonly trust: Trust;
+  /** Grants whose lists of tools let it pass, whatever their trust. */
+  readonly grants: readonly string[];
+}
+
 export interface AccessMatrix {
   /** The columns. Without any grant in the drawing there is one, `any key`: whoever holds a key. */
   readonly grants: readonly AccessGrant[];
   readonly rows: readonly AccessRow[];
+  /** Sorted by name. */
+  readonly tools: readonly ToolTrust[];
 }
 
 const TRUST: readonly Trust[] = ["low", "medium", "high"];
@@ -84,10 +95,27 @@ function trustNeeded(rules: Rules, tool: CompiledTool, access: Access): number {
   return Math.max(TRUST.indexOf(TRUST_OF[access]), ...raised.map(([, trust]) => TRUST.indexOf(trust)));
 }
 
+function passesLists({ tools: { allow, deny } }: Grant, tool: CompiledTool): boolean {
+  return !matchesAny(deny, tool.name) && (allow.length === 0 || matchesAny(allow, tool.name));
+}
+
 function mayCall(rules: Rules, grant: Grant, tool: CompiledTool, access: Access): boolean {
-  const { allow, deny } = grant.tools;
-  if (matchesAny(deny, tool.name) || (allow.length > 0 && !matchesAny(allow, tool.name))) return false;
-  return trustNeeded(rules, tool, access) <= TRUST.indexOf(grant.maxTrust);
+  return passesLists(grant, tool) && trustNeeded(rules, tool, access) <= TRUST.indexOf(grant.maxTrust);
+}
+
+function toolTrusts(
+  rules: Rules,
+  grants: readonly Grant[],
+  links: readonly LinkModule[],
+): readonly ToolTrust[] {
+  const tools = links.flatMap(({ link, tools: own }) =>
+    own.map((tool): ToolTrust => ({
+      name: tool.name,
+      trust: TRUST[trustNeeded(rules, tool, tool.effect === "read" ? "read" : link.access)] ?? "high",
+      grants: grants.filter((grant) => passesLists(grant, tool)).map(({ name }) => name),
+    })),
+  );
+  return tools.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 interface Callable {
@@ -159,6 +187,7 @@ export default defineHook({
         expires: grant.expires,
       })),
       rows: links.flatMap((module) => rowsOf(topology.access, grants, module, heldBy(module.link.id))),
+      tools: toolTrusts(topology.access, grants, links),
     };
   },
 });

@@ -9,6 +9,8 @@ export interface Egress {
   readonly component: string;
   /** `host:port`, sorted. */
   readonly addresses: readonly string[];
+  /** Of the pods behind the addresses. */
+  readonly ports: readonly number[];
   /** Why no rule can be written; `null` when there is one. */
   readonly none: string | null;
 }
@@ -21,9 +23,10 @@ export interface EgressFacts {
 
 function missingRule(component: Component, ports: readonly number[]): string | null {
   if (ports.length === 0 || component.host === null) return "the tools stay in the server";
-  const isPlaced = component.external === null || component.cidr !== null || component.namespace !== "";
-  if (isPlaced) return null;
-  return "external, and drawn without cidr or namespace";
+  if (component.cidr !== null) return null;
+  if (Object.keys(component.podLabels).length === 0) return "in no pod, and drawn without cidr";
+  const isPlaced = component.external === null || component.namespace !== "";
+  return isPlaced ? null : "external, and drawn without cidr or namespace";
 }
 
 function egressOf({ link, family }: LinkModule): Egress {
@@ -31,7 +34,7 @@ function egressOf({ link, family }: LinkModule): Egress {
   const ports = family.ports?.(link) ?? (component.port === null ? [] : [component.port]);
   const none = missingRule(component, ports);
   const addresses = none === null ? ports.map((port) => `${component.host}:${port}`).sort() : [];
-  return { link: link.id, component: component.name, addresses, none };
+  return { link: link.id, component: component.name, addresses, ports: none === null ? ports : [], none };
 }
 
 /** The addresses that the server may open connections to: those of drawn links and no other. */

@@ -121,7 +121,10 @@ export interface ComponentType {
   readonly access?: readonly string[];
   /** Links that start here may carry subdomain, path, auth, rate_limit, cors, websocket. */
   readonly gateway?: true;
-  /** Labels of the pods that network rules select, as patterns; left out, `app.kubernetes.io/name: {name}`. */
+  /**
+   * Labels of the pods that network rules select, as patterns; left out, `app.kubernetes.io/name: {name}`.
+   * Empty for what is no pod, such as the API server: only a drawn `cidr` then says where it is.
+   */
   readonly podLabels?: Readonly<Record<string, string>>;
   /**
    * What `mcp -> X` gives: tools; none so far, which is a warning; or never any, which is an error.

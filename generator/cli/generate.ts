@@ -1,6 +1,6 @@
 import { relative, resolve } from "node:path";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import { compare, defaultOut, load, orphans, render, write } from "../generate.ts";
+import { compare, defaultOut, diagnose, load, orphans, render, write } from "../generate.ts";
 import type { Emitted, Engine } from "../generate.ts";
 import { isUpToDate } from "../tree/plan.ts";
 import type { Plan } from "../tree/plan.ts";
@@ -99,7 +99,10 @@ async function renderAll(
     diagnostics.push(...loaded.diagnostics);
     const [first] = loaded.topologies;
     if (first === undefined) continue;
-    for (const topology of loaded.topologies) emitted.push(await render(engine, topology, out));
+    const rendered: Emitted[] = [];
+    for (const topology of loaded.topologies) rendered.push(await render(engine, topology, out));
+    diagnostics.push(...(await diagnose(loaded.file, rendered)));
+    emitted.push(...rendered);
     if (options.env === undefined) emitted.push(...orphans(engine, out, first.stack, first.environments));
   }
   return { diagnostics, emitted };

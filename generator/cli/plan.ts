@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { compare, defaultOut, load, orphans, render } from "../generate.ts";
+import { compare, defaultOut, diagnose, load, orphans, render } from "../generate.ts";
 import type { Emitted } from "../generate.ts";
 import { originOf } from "../origin.ts";
 import type { Origin } from "../origin.ts";
@@ -92,7 +92,7 @@ export async function runPlan(names: readonly string[], options: Options): Promi
   const plans: StackPlan[] = [];
   let failed = false;
   for (const path of stackFiles(engine.fs, names)) {
-    const { diagnostics, topologies } = await load(engine, path, options.env, today());
+    const { file, diagnostics, topologies } = await load(engine, path, options.env, today());
     report(diagnostics, "text");
     const [first] = topologies;
     if (first === undefined) {
@@ -101,7 +101,15 @@ export async function runPlan(names: readonly string[], options: Options): Promi
     }
     const out = resolve(options.out ?? defaultOut(path));
     const gone = options.env === undefined ? orphans(engine, out, first.stack, first.environments) : [];
-    for (const topology of topologies) plans.push(await planOne(await render(engine, topology, out)));
+    const rendered: Emitted[] = [];
+    for (const topology of topologies) rendered.push(await render(engine, topology, out));
+    const found = await diagnose(file, rendered);
+    report(found, "text");
+    if (found.some(({ severity }) => severity === "error")) {
+      failed = true;
+      continue;
+    }
+    for (const emitted of rendered) plans.push(await planOne(emitted));
     for (const emitted of gone) plans.push(await planOne(emitted));
   }
   process.stdout.write(

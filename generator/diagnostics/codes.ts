@@ -8,6 +8,8 @@ export interface DiagnosticEntry {
 export type DiagnosticCode =
   | "E-ACCESS"
   | "E-API-VERSION"
+  | "E-CONFIGMAP-SIZE"
+  | "E-DELIVERY"
   | "E-DUP"
   | "E-ENV-WIDENS"
   | "E-LIMIT"
@@ -17,6 +19,8 @@ export type DiagnosticCode =
   | "E-NOT-EXPORTED"
   | "E-REF"
   | "E-REF-AMBIGUOUS"
+  | "E-ROUTE"
+  | "E-SECRET-NAMESPACE"
   | "E-SECRET-PLAINTEXT"
   | "E-SHAPE"
   | "E-TYPE-MISSING"
@@ -29,6 +33,7 @@ export type DiagnosticCode =
   | "W-NO-EGRESS"
   | "W-NO-STACK-AGENT"
   | "W-NO-TOOLS-YET"
+  | "W-ROUTE"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -42,6 +47,16 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "unknown version of the stack file",
     cause: "apiVersion names a format that this release does not read.",
     fix: "Write apiVersion: topology/v1, or upgrade topogate.",
+  },
+  "E-CONFIGMAP-SIZE": {
+    title: "more code than one ConfigMap can hold",
+    cause: "Kubernetes refuses a ConfigMap with more than 1 MiB, and the message lists what is in this one.",
+    fix: "Draw fewer links from mcp in this stack: split it, and link the parts by external components.",
+  },
+  "E-DELIVERY": {
+    title: "a drawing that mcp-runtime cannot run",
+    cause: "With delivery: mcp-runtime its operator makes the pods and routes, and it has no word for this.",
+    fix: "Change the drawing as the message says, or leave delivery out.",
   },
   "E-DUP": {
     title: "one name for two things",
@@ -87,6 +102,16 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a reference with two meanings",
     cause: "Sub-components of two kinds share the name.",
     fix: "Write the kind in front of the name: rabbitmq/queue:events.",
+  },
+  "E-ROUTE": {
+    title: "a route that cannot be made",
+    cause: "The gateway cannot do what is drawn on its link to mcp, or the stack has no domain for its host.",
+    fix: "Change the link as the message says.",
+  },
+  "E-SECRET-NAMESPACE": {
+    title: "a Secret that the server cannot read",
+    cause: "A pod reads Secrets of its own namespace only.",
+    fix: "Copy the Secret into the server's namespace, or let {external: store/key} bring the value there.",
   },
   "E-SECRET-PLAINTEXT": {
     title: "a secret is written in the stack file",
@@ -149,6 +174,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "no tools for this type in this release",
     cause: "The catalog knows the type, but its tool module does not exist yet.",
     fix: "Keep the link for a later release, or remove it; nothing is generated for it.",
+  },
+  "W-ROUTE": {
+    title: "a gateway does less than is drawn",
+    cause: "Gateways of this kind have no setting for an attribute of the link.",
+    fix: "Remove the attribute, or configure the gateway itself.",
   },
   "W-UNLINKED": {
     title: "a component without links",

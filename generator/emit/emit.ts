@@ -1,9 +1,10 @@
 import type { CompiledCatalog } from "../catalog/compiled.ts";
-import type { FileSpec, Generation } from "../hook/contract.ts";
+import type { EmittedFile, FileSpec, Generation } from "../hook/contract.ts";
+import type { Report } from "../diagnostics/report.ts";
 import { runHooks } from "../hook/run.ts";
 import { readSource } from "../load/source.ts";
 import type { Topology } from "../model/topology.ts";
-import { caseCollision, isSafePath } from "../tree/file-tree.ts";
+import { caseCollision, digestOf, isSafePath } from "../tree/file-tree.ts";
 import type { FileTree, GeneratedFile } from "../tree/file-tree.ts";
 import { header } from "./header.ts";
 import { jsonText } from "./json-text.ts";
@@ -65,27 +66,61 @@ async function verify(path: string, file: GeneratedFile): Promise<void> {
     }
   }
   if (path.endsWith(".yaml")) {
-    const read = await readSource(path, Buffer.from(file.text));
-    if (!read.ok) throw new EmitError(path, `is not YAML: ${read.diagnostics[0]?.message ?? ""}`);
+    for (const document of file.text.split(/^---$/m)) {
+      const read = await readSource(path, Buffer.from(document));
+      if (!read.ok) throw new EmitError(path, `is not YAML: ${read.diagnostics[0]?.message ?? ""}`);
+    }
   }
 }
 
-/** The whole output of one topology in memory: hooks, then files, each checked. */
-export async function emit(topology: Topology, catalog: CompiledCatalog): Promise<FileTree> {
+/** Sorted by path; sizes and digests are worked out for those that ask. */
+function emittedFiles(tree: FileTree): readonly EmittedFile[] {
+  return [...tree]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, file]) => ({
+      path,
+      get bytes() {
+        return Buffer.byteLength(file.text);
+      },
+      get digest() {
+        return digestOf(file);
+      },
+    }));
+}
+
+/** Where nobody takes reports, a fault of the output is a fault of whoever asked for it. */
+const refuse: Report = (code, message, path) => {
+  if (code.startsWith("E-")) throw new EmitError(path.join("/"), `${code} ${message}`);
+};
+
+/**
+ * The whole output of one topology in memory: hooks, then files, each checked. What is wrong with the output
+ * as a whole goes to `report`; left out, an error throws.
+ */
+export async function emit(
+  topology: Topology,
+  catalog: CompiledCatalog,
+  report: Report = refuse,
+): Promise<FileTree> {
   const generation = {
     ...catalog,
     links: topology.mcpLinks.map((link) => linkModule(catalog, topology, link)),
   };
   const facts = runHooks(catalog.hooks, topology, generation);
   const tree = new Map<string, GeneratedFile>();
+  const add = async (spec: FileSpec): Promise<void> => {
+    if (!isSafePath(spec.path)) throw new EmitError(spec.path, "leaves the output folder");
+    if (tree.has(spec.path)) throw new EmitError(spec.path, "is emitted twice");
+    const file = render(spec, topology, generation);
+    await verify(spec.path, file);
+    tree.set(spec.path, file);
+  };
   for (const output of catalog.outputs) {
-    for (const spec of output.files(topology, facts, generation)) {
-      if (!isSafePath(spec.path)) throw new EmitError(spec.path, "leaves the output folder");
-      if (tree.has(spec.path)) throw new EmitError(spec.path, "is emitted twice");
-      const file = render(spec, topology, generation);
-      await verify(spec.path, file);
-      tree.set(spec.path, file);
-    }
+    for (const spec of output.files(topology, facts, generation)) await add(spec);
+  }
+  const emitted = emittedFiles(tree);
+  for (const output of catalog.outputs) {
+    for (const spec of output.summary?.(emitted, topology, facts, generation, report) ?? []) await add(spec);
   }
   const collision = caseCollision(tree.keys());
   if (collision !== undefined) throw new EmitError(collision[1], `differs from ${collision[0]} only in case`);

@@ -5,9 +5,20 @@ import { escapeInvisible } from "../diagnostics/invisible.ts";
 const INVISIBLE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** A double-quoted scalar or a flow value that YAML 1.1 and 1.2 read alike; JSON is both. */
+/** Text that no YAML reader takes for anything else: no number, no date, no sign that means something. */
+const PLAIN = /^[A-Za-z/][A-Za-z0-9_./>-]*$/;
+/** Words that YAML 1.1 or 1.2 reads as true, false or nothing. */
+const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
+
+/** A scalar or a flow value that YAML 1.1 and 1.2 read alike: plain where both do, else JSON, which is both. */
 export function yaml(value: unknown): string {
+  if (typeof value === "string" && PLAIN.test(value) && !WORDS.test(value)) return value;
   return escapeInvisible(JSON.stringify(value));
+}
+
+/** One line of laid out JSON, in a literal block of YAML. */
+export function jsonLine(value: unknown): string {
+  return escapeInvisible(String(value));
 }
 
 /** Text with nothing in it that any of these languages would read as its own; most values are such. */

@@ -2,6 +2,7 @@
 import type { CompiledCatalog, CompiledModule, CompiledTool } from "../catalog/compiled.ts";
 import type { JsonLayout } from "../emit/json-text.ts";
 import type { ToolFamily } from "../catalog/contract.ts";
+import type { Report } from "../diagnostics/report.ts";
 import type { McpLink, Topology } from "../model/topology.ts";
 
 /** One `mcp` link with everything that its type's folder says about it. */
@@ -64,11 +65,30 @@ export type FileSpec =
       readonly layout: JsonLayout;
     };
 
+/** A file of the output, as those that speak of the whole output see it. */
+export interface EmittedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 of its bytes, in hex. */
+  readonly digest: string;
+}
+
 export interface Output {
   readonly name: string;
   /** npm packages that its files may need, whatever is drawn. */
   readonly libraries?: readonly string[];
   files(topology: Topology, facts: Facts, generation: Generation): readonly FileSpec[];
+  /**
+   * Files that follow from those of every output, such as a list of them; no summary sees another one's. What
+   * is wrong with the output as a whole is reported here, and an error stops the run before anything is written.
+   */
+  summary?(
+    emitted: readonly EmittedFile[],
+    topology: Topology,
+    facts: Facts,
+    generation: Generation,
+    report: Report,
+  ): readonly FileSpec[];
 }
 
 export function defineOutput(output: Output): Output {
@@ -77,5 +97,6 @@ export function defineOutput(output: Output): Output {
 
 export { npmPackage } from "../emit/npm-package.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
+export { kubernetesName } from "../model/naming.ts";
 export type { Credential, CredentialFacts, LinkCredentials } from "../credentials/credential.ts";
-export type { CompiledTool, McpLink, Topology };
+export type { CompiledTool, McpLink, Report, Topology };

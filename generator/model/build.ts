@@ -16,6 +16,7 @@ import { buildComponent } from "./build-component.ts";
 import type { Inherited } from "./build-component.ts";
 import { buildLink } from "./build-link.ts";
 import { canonicalDrawing } from "./canonical-drawing.ts";
+import { kubernetesName } from "./naming.ts";
 import { resolveEnd } from "./references.ts";
 import type { Components } from "./references.ts";
 import { buildServerSettings } from "./server-settings.ts";
@@ -50,12 +51,16 @@ export interface Built {
   readonly links: ReadonlyMap<DrawnLink, Link>;
 }
 
-function inheritedOf({ root }: Drawing): Inherited {
+function inheritedOf({ root, components }: Drawing): Inherited {
   const defaults = blockOf(root, "defaults");
+  const namespace = textOf(defaults, "namespace");
+  const stack = textOf(root, "stack") ?? "";
+  const server = textOf(components.get(SERVER)?.value ?? NOTHING, "namespace");
   return {
-    stack: textOf(root, "stack") ?? "",
+    stack,
     clusterDomain: textOf(root, "cluster_domain") ?? DEFAULT_CLUSTER_DOMAIN,
-    namespace: textOf(defaults, "namespace"),
+    namespace,
+    serverNamespace: server ?? namespace ?? kubernetesName(stack),
     group: textOf(defaults, "group"),
   };
 }
@@ -65,6 +70,7 @@ function isSame(a: Inherited, b: Inherited): boolean {
     a.stack === b.stack &&
     a.clusterDomain === b.clusterDomain &&
     a.namespace === b.namespace &&
+    a.serverNamespace === b.serverNamespace &&
     a.group === b.group
   );
 }

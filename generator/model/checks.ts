@@ -198,6 +198,15 @@ function checkAiLinks(built: Built, types: Types, report: Report): void {
       link.path,
     );
   }
+  for (const link of built.topology.mcpLinks) {
+    const { component } = link;
+    if (component.cidr !== null || Object.keys(component.podLabels).length > 0) continue;
+    report(
+      "W-NO-EGRESS",
+      `no network rule can be made for "${component.name}", which runs in no pod: add the cidr of its addresses`,
+      component.path,
+    );
+  }
   const { aiLinks } = built;
   const hasAgent = [...types.values()].some((type) => type.builtin === "stack_agent");
   if (hasAgent && aiLinks.size > 0 && !aiLinks.has("stack_agent")) {

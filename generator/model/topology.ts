@@ -44,6 +44,7 @@ export interface Component {
   readonly external: { readonly stack: string; readonly component: string } | null;
   /** `mcp` and `stack_agent`, which exist without being drawn as components. */
   readonly builtin: boolean;
+  /** Empty for what runs in no pod. */
   readonly podLabels: Readonly<Record<string, string>>;
   /** What the type's catalog entry declares, defaults filled in. */
   readonly attributes: Attributes;

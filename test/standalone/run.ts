@@ -1,38 +1,13 @@
 /**
  * Copies an emitted `server/` alone into an empty folder and starts it there with `npm ci && npm start`, on
  * Node 20, 22 and 24: without a key it must refuse and name it, with one it must list its tools.
- *
- * The package `node` brings the other versions of the program.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectClient, newKey, ROOT } from "../harness/emitted.ts";
-
-const CACHE = join(ROOT, ".topogate-cache/nodes");
-const VERSIONS = { "node-20": "20.20.2", "node-22": "22.23.3", "node-24": "24.9.0" };
-
-/** Folders with a `node` of each version, by name. */
-function installNodes(): ReadonlyMap<string, string> {
-  mkdirSync(CACHE, { recursive: true });
-  const found = new Map<string, string>();
-  for (const [name, version] of Object.entries(VERSIONS)) {
-    const folder = join(CACHE, name);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(
-      join(folder, "package.json"),
-      JSON.stringify({ private: true, dependencies: { node: version } }),
-    );
-    const run = spawnSync("npm", ["install", "--no-audit", "--no-fund"], { cwd: folder, encoding: "utf8" });
-    const bin = join(folder, "node_modules/node/bin");
-    const answer = spawnSync(join(bin, "node"), ["--version"], { encoding: "utf8" }).stdout?.trim();
-    if (run.status !== 0 || answer !== `v${version}`)
-      throw new Error(`${name} could not be installed: ${run.stderr}`);
-    found.set(name, bin);
-  }
-  return found;
-}
+import { installNodes } from "../harness/nodes.ts";
 
 interface Started {
   readonly output: () => string;

@@ -1,0 +1,141 @@
+import { factsOf } from "#hook";
+import type { EmittedFile, Facts, Topology } from "#hook";
+import type rbacHook from "../../hooks/rbac.ts";
+import type serverLinksHook from "../../hooks/server-links.ts";
+import type variablesHook from "../../hooks/variables.ts";
+import type { SecretVariable, Setting } from "../../hooks/variables.ts";
+import type workloadHook from "../../hooks/workload.ts";
+import type { Workload } from "../../hooks/workload.ts";
+import { codeMaps } from "./code.ts";
+import type { CodeMap } from "./code.ts";
+import { checksumOf } from "./checksum.ts";
+import type { Config } from "./config.ts";
+
+interface Named {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What the manifests show of one workload. */
+export interface Pod extends Workload {
+  readonly replicas: number;
+  readonly isSpread: boolean;
+  /** Whether it may speak to the Kubernetes API. */
+  readonly hasToken: boolean;
+  readonly graceSeconds: number;
+  readonly image: string;
+  /** Where the code is mounted; `node_modules` stands one level above. */
+  readonly directory: string;
+  readonly command: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+  /** Names of the ConfigMaps that are read as variables. */
+  readonly configs: readonly string[];
+  readonly settings: readonly Setting[];
+  readonly secrets: readonly SecretVariable[];
+  /** Annotations that change when and only when what the pod is made of does. */
+  readonly checksums: readonly Named[];
+  readonly requests: readonly Named[];
+  readonly limits: readonly Named[];
+  readonly code: readonly CodeMap[];
+}
+
+/** What all of one output's pods are made from. */
+export interface PodParts {
+  readonly topology: Topology;
+  readonly facts: Facts;
+  readonly emitted: readonly EmittedFile[];
+  readonly config: Config;
+}
+
+/** Above every account that images and hosts come with. */
+export const USER = 10_001;
+
+/** More than a workload takes to let its calls end. */
+const GRACE_SECONDS = 30;
+const REQUESTS = { cpu: "50m", "ephemeral-storage": "64Mi", memory: "128Mi" };
+const LIMITS = { cpu: "1", "ephemeral-storage": "256Mi", memory: "512Mi" };
+
+function quantities(
+  usual: Readonly<Record<string, string>>,
+  written: Readonly<Record<string, string>> = {},
+): readonly Named[] {
+  return Object.entries({ ...usual, ...written })
+    .map(([name, value]) => ({ name, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * Without a drawn one, an image of the server's name. It holds libraries alone, so its tag is the digest of the
+ * lock file that they come from; where it holds the code too, that of both.
+ */
+function imageOf({ topology, facts, emitted }: PodParts): string {
+  if (topology.server.image !== null) return topology.server.image;
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const lock = `${server.folder}/package-lock.json`;
+  const mounted = mountedFiles(codeMaps(emitted, server));
+  const isPart =
+    topology.server.delivery === "mcp-runtime" ? (path: string) => mounted.has(path) : () => false;
+  return `${server.name}:${checksumOf(emitted, (path) => path === lock || isPart(path)).slice(0, 12)}`;
+}
+
+function mountedFiles(code: readonly CodeMap[]): ReadonlySet<string> {
+  return new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
+}
+
+function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "isSpread" | "hasToken"> {
+  const code = codeMaps(parts.emitted, workload);
+  const mounted = mountedFiles(code);
+  return {
+    ...workload,
+    graceSeconds: GRACE_SECONDS,
+    image: imageOf(parts),
+    directory: `/app/${workload.folder}`,
+    command: ["node", "start.mjs"],
+    ports: [{ name: "http", port: workload.port }],
+    configs: [],
+    settings: [],
+    secrets: [],
+    checksums: [{ name: "checksum/code", value: checksumOf(parts.emitted, (path) => mounted.has(path)) }],
+    requests: quantities(REQUESTS),
+    limits: quantities(LIMITS),
+    code,
+  };
+}
+
+export function serverPod(parts: PodParts): Pod {
+  const { topology, facts, config } = parts;
+  const { server, metricsPort } = factsOf<typeof workloadHook>(facts, "workload");
+  const { scrapers } = factsOf<typeof serverLinksHook>(facts, "server-links");
+  const { replicas, resources } = topology.server;
+  const common = commonOf(server, parts);
+  return {
+    ...common,
+    replicas,
+    isSpread: replicas > 1,
+    hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
+    ports: [...common.ports, ...(scrapers.length > 0 ? [{ name: "metrics", port: metricsPort }] : [])],
+    configs: [config.name],
+    secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
+    checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
+    requests: quantities(REQUESTS, resources?.["requests"]),
+    limits: quantities(LIMITS, resources?.["limits"]),
+  };
+}
+
+/** The agent as a service of its own; it knows its own token and no credential of any service. */
+export function agentPod(parts: PodParts): Pod {
+  const { facts } = parts;
+  const { agent } = factsOf<typeof workloadHook>(facts, "workload");
+  const { secrets } = factsOf<typeof variablesHook>(facts, "variables");
+  return {
+    ...commonOf(agent, parts),
+    replicas: 1,
+    isSpread: false,
+    hasToken: false,
+    settings: [
+      { name: "AGENT_BIND", value: "0.0.0.0" },
+      { name: "AGENT_PORT", value: String(agent.port) },
+    ],
+    secrets: secrets.filter(({ name }) => name === "MCP_AGENT_TOKEN"),
+  };
+}
