@@ -25,7 +25,6 @@ export default defineComponent<typeof module>({
   group: "platform",
   port: 443,
   host: "kubernetes.default.svc.{cluster_domain}",
-  podLabels: {},
   attributes: {
     custom_resources: list({
       doc: "Custom resources that AI may read, as group/version/plural; those of drawn components follow by themselves.",
