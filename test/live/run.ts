@@ -5,20 +5,21 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { liveVersion } from "./server.ts";
+import { SUITE_FOLDERS, liveVersion, suiteFolder } from "./server.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-const suites = readdirSync(join(ROOT, "templates"))
-  .filter((name) => existsSync(join(ROOT, "templates", name, "live.test.ts")))
+const suites = SUITE_FOLDERS.flatMap((folder) =>
+  readdirSync(folder).filter((name) => existsSync(join(folder, name, "live.test.ts"))),
+)
   .filter((name) => wanted.length === 0 || wanted.includes(name))
   .sort();
 
 if (process.argv.includes("--install")) {
   for (const name of suites.filter((suite) => liveVersion(suite) === undefined)) {
-    spawnSync("bash", [join(ROOT, "templates", name, "live.sh"), "install"], { stdio: "inherit" });
+    spawnSync("bash", [join(suiteFolder(name), "live.sh"), "install"], { stdio: "inherit" });
   }
 }
 
@@ -34,7 +35,7 @@ for (const name of absent) console.log(`${name}: not installed here, its live su
 let failed = suites.length === 0 || (absent.length > 0 && process.env["REQUIRE_LIVE"] === "1");
 if (present.length > 0) {
   const chain = CHAIN.every((name) => present.includes(name)) ? ["test/live/end-to-end.test.ts"] : [];
-  const files = [...present.map((name) => `templates/${name}/live.test.ts`), ...chain];
+  const files = [...present.map((name) => join(suiteFolder(name), "live.test.ts")), ...chain];
   const run = spawnSync(
     process.execPath,
     [VITEST, "run", "--config", "test/live/vitest.config.ts", ...files],

@@ -1,11 +1,20 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const TEMPLATES = fileURLToPath(new URL("../../templates/", import.meta.url));
+const HERE = fileURLToPath(new URL("./", import.meta.url));
+
+/** Where suites stand: most beside the type that they are about, others here. */
+export const SUITE_FOLDERS = [TEMPLATES, HERE];
+
+/** The folder of a suite; that of a type when there is none of the name. */
+export function suiteFolder(name: string): string {
+  return join(SUITE_FOLDERS.find((folder) => existsSync(join(folder, name, "live.sh"))) ?? TEMPLATES, name);
+}
 
 /** A real server on loopback, started by the `live.sh` of a type's folder. */
 export interface LiveServer {
@@ -30,7 +39,7 @@ export async function freePort(): Promise<number> {
 
 /** What `live.sh check` prints: the version of the server, or `undefined` when it is not installed. */
 export function liveVersion(template: string): string | undefined {
-  const check = spawnSync("bash", [join(TEMPLATES, template, "live.sh"), "check"], { encoding: "utf8" });
+  const check = spawnSync("bash", [join(suiteFolder(template), "live.sh"), "check"], { encoding: "utf8" });
   return check.status === 0 ? check.stdout.trim() : undefined;
 }
 

@@ -1,32 +1,13 @@
 import { readFileSync, realpathSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectClient } from "../harness/emitted.ts";
-import { mountPod } from "./mounted.ts";
+import { mountPod, probe } from "./mounted.ts";
 import type { Mounted, RunningPod } from "./mounted.ts";
-import { at, blocks, podsIn } from "./object.ts";
+import { podsIn } from "./object.ts";
 import type { Block } from "./object.ts";
 import { exampleOutputs } from "./stacks.ts";
 import type { Output } from "./stacks.ts";
-
-/** The status of an answer to a probe as the manifest has it, or with another Host. */
-export async function probe(port: number, spec: unknown, host?: string): Promise<number> {
-  const headers = blocks(at(spec, "httpGet", "httpHeaders")).map(({ name, value }) => [
-    String(name),
-    String(value),
-  ]);
-  const sent = { ...Object.fromEntries(headers), ...(host === undefined ? {} : { Host: host }) };
-  return await new Promise((resolve, reject) => {
-    const path = String(at(spec, "httpGet", "path"));
-    const call = request({ host: "127.0.0.1", port, path, headers: sent }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    call.on("error", reject);
-    call.end();
-  });
-}
 
 describe("the code as Kubernetes mounts it: one projected volume, node_modules one level above", () => {
   let output: Output;

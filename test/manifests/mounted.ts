@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { newKey, ROOT } from "../harness/emitted.ts";
@@ -174,4 +175,22 @@ export function mountPod(output: Output, pod: Pod, node: string, withDevelopment
       };
     },
   };
+}
+
+/** The status of an answer to a probe as the manifest has it, or with another Host. */
+export async function probe(port: number, spec: unknown, host?: string): Promise<number> {
+  const headers = blocks(at(spec, "httpGet", "httpHeaders")).map(({ name, value }) => [
+    String(name),
+    String(value),
+  ]);
+  const sent = { ...Object.fromEntries(headers), ...(host === undefined ? {} : { Host: host }) };
+  return await new Promise((resolve, reject) => {
+    const path = String(at(spec, "httpGet", "path"));
+    const call = request({ host: "127.0.0.1", port, path, headers: sent }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    call.on("error", reject);
+    call.end();
+  });
 }

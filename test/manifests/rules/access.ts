@@ -5,6 +5,7 @@ import { complaints } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 const SECRET_NAME = /PASSWORD|TOKEN|SECRET|API_KEY|PRIVATE|CREDENTIAL/;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]+-----\s*[A-Za-z0-9+/=]{20}|AGE-SECRET-KEY-(PQ-)?1[A-Z0-9]{20}/;
 const FORBIDDEN_RESOURCES = [
   "*",
   "secrets",
@@ -91,7 +92,10 @@ export const accessRules: readonly Rule[] = [
       ...complaints(
         literals(manifests),
         ([name, value]) =>
-          !SECRET_NAME.test(name) && !/-----BEGIN|AGE-SECRET-KEY|:\/\/[^/@\s]+:[^/@\s]+@/.test(String(value)),
+          !SECRET_NAME.test(name) &&
+          !PRIVATE_KEY.test(String(value)) &&
+          // Code speaks of such addresses; a variable would be one.
+          !(/^[A-Z_]+$/.test(name) && /:\/\/[^/@\s]+:[^/@\s]+@/.test(String(value))),
         ([name]) => `${name} is written out`,
       ),
       ...complaints(

@@ -29,7 +29,7 @@ function peersOf(policy: Manifest): readonly Block[] {
 /** Names a place: addresses that are not all of them, or a namespace by its name. */
 function isNarrow(peer: Block): boolean {
   const cidr = at(peer, "ipBlock", "cidr");
-  if (cidr !== undefined) return typeof cidr === "string" && !/\/0$/.test(cidr);
+  if (cidr !== undefined) return typeof cidr === "string" && !cidr.endsWith("/0");
   const namespace = at(peer, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name");
   return typeof namespace === "string" && namespace !== "";
 }
