@@ -342,7 +342,7 @@ async function seedNode({ ask }: Cluster, kubeletPort: number): Promise<void> {
 
 export async function seed(cluster: Cluster, kubeletPort: number): Promise<void> {
   const { ask } = cluster;
-  for (const name of ["app", "db", "other"]) await ask("POST", "/api/v1/namespaces", { metadata: { name } });
+  await cluster.ensureNamespaces(["app", "db", "other"]);
   await seedNode(cluster, kubeletPort);
   await seedPods(cluster);
   await seedEvents(cluster);

@@ -53,6 +53,7 @@ export interface Cluster {
   ask(method: Method, path: string, json?: unknown, contentType?: string): Promise<Json>;
   /** `kubectl` as the administrator. */
   kubectl(args: readonly string[], input?: string): string;
+  ensureNamespaces(names: Iterable<string>): Promise<void>;
   /** The path of a file with a fresh token of this service account, which is made when it is missing. */
   tokenOf(namespace: string, account: string): Promise<string>;
   stop(): Promise<void>;
@@ -108,6 +109,9 @@ export async function startCluster(): Promise<Cluster> {
     server,
     ask,
     stop: async () => await server.stop(),
+    ensureNamespaces: async (names) => {
+      for (const name of names) await ensure("/api/v1/namespaces", { metadata: { name } });
+    },
     kubectl: (args, input = "") => {
       const run = spawnSync(
         builtProgram("kubectl"),
