@@ -183,8 +183,6 @@ export default defineHook({
       .filter((grant) => !isInexpressible(grant))
       .map((grant) => ({ name: objectName(server.name, grant), grant }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
-    // Whoever holds a key is nobody that could agree to anything.
-    const parties = grants.filter(({ grant }) => Object.keys(subjectOf(grant)).length > 0);
     const unstamped: PolicyDocument = {
       schema_version: "v1",
       revision: "",
@@ -194,9 +192,11 @@ export default defineHook({
       session: SESSION,
       ...(tools.length > 0 ? { tools } : {}),
       ...(grants.length > 0
-        ? { grants: grants.map(({ name, grant }) => grantOf(name, grant, matrix.tools)) }
+        ? {
+            grants: grants.map(({ name, grant }) => grantOf(name, grant, matrix.tools)),
+            sessions: grants.map(({ name, grant }) => sessionOf(name, grant)),
+          }
         : {}),
-      ...(parties.length > 0 ? { sessions: parties.map(({ name, grant }) => sessionOf(name, grant)) } : {}),
     };
     return {
       document: { ...unstamped, revision: revisionOf(unstamped) },

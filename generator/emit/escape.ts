@@ -16,6 +16,11 @@ export function yaml(value: unknown): string {
   return escapeInvisible(JSON.stringify(value));
 }
 
+/** Text in quotes, whatever it holds: keys and values that are always text look alike. */
+export function quoted(value: unknown): string {
+  return escapeInvisible(JSON.stringify(String(value)));
+}
+
 /** One line of laid out JSON, in a literal block of YAML. */
 export function jsonLine(value: unknown): string {
   return escapeInvisible(String(value));

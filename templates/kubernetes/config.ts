@@ -8,13 +8,20 @@ import type workloadHook from "../../hooks/workload.ts";
 import { checksum } from "./checksum.ts";
 
 /**
- * The ConfigMap of the server's variables. Its name holds its content's digest: variables are read when a pod
+ * The ConfigMap with the variables of the drawn links. Its name holds its content's digest: variables are read when a pod
  * starts, so a changed ConfigMap must be another one.
  */
 export interface Config {
   readonly name: string;
   readonly settings: readonly Setting[];
   readonly checksum: string;
+}
+
+export function configOf(facts: Facts): Config {
+  const { links } = factsOf<typeof variablesHook>(facts, "variables");
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const digest = checksum(links.map(({ name, value }) => [name, hash("sha256", value, "hex")]));
+  return { name: `${server.name}-config-${digest.slice(0, 10)}`, settings: links, checksum: digest };
 }
 
 /** What a client may call the server: the names of its Service, and the hosts of its routes. */
@@ -25,17 +32,14 @@ function allowedHosts(facts: Facts): readonly string[] {
   return [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, hosts.server, ...routed];
 }
 
-export function configOf(facts: Facts): Config {
-  const { links } = factsOf<typeof variablesHook>(facts, "variables");
+/** What the server is told of its place in the cluster; on a workstation it has another. */
+export function placeSettings(facts: Facts): readonly Setting[] {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
   const { origins } = factsOf<typeof routeHook>(facts, "route");
-  const own: readonly Setting[] = [
+  return [
     { name: "MCP_ALLOWED_HOSTS", value: allowedHosts(facts).join(",") },
     ...(origins.length === 0 ? [] : [{ name: "MCP_ALLOWED_ORIGINS", value: origins.join(",") }]),
     { name: "MCP_BIND", value: "0.0.0.0" },
     { name: "MCP_PORT", value: String(server.port) },
   ];
-  const settings = [...own, ...links].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const digest = checksum(settings.map(({ name, value }) => [name, hash("sha256", value, "hex")]));
-  return { name: `${server.name}-config-${digest.slice(0, 10)}`, settings, checksum: digest };
 }

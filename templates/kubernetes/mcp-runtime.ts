@@ -57,7 +57,7 @@ export function runtimeView(topology: Topology, facts: Facts, pod: Pod, config: 
     tools,
     grants: grants.map(grantView),
     sessions: sessions.map(sessionView),
-    settings: config.settings,
+    settings: [...pod.settings, ...config.settings],
     // It cannot leave out what a Secret does not hold, so only what must be there, or was drawn, is named.
     secrets: pod.secrets.filter(({ optional, implied }) => !optional || !implied),
     requests: pod.requests.filter(({ name }) => AMOUNTS.has(name)),

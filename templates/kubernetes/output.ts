@@ -55,11 +55,12 @@ export default defineOutput({
       rendered(`k8s/${name}.yaml`, `${name}.yaml`, view);
     const operated = isOperated ? runtimeView(topology, facts, server, config) : {};
     const policies = policiesOf(facts, [server, ...agents], workload.server);
+    const settings = manifest("configmap", { config: config.name, settings: config.settings });
     const manifests = [
       ...(workload.ownsNamespace ? [manifest("namespace")] : []),
       ...(workloads.length > 0 ? [manifest("serviceaccount")] : []),
       ...(roles.length > 0 ? [manifest("rbac", { roles })] : []),
-      ...(isOperated ? [] : [manifest("configmap", { config: config.name, settings: config.settings })]),
+      ...(isOperated ? [] : [settings]),
       ...(stores.length > 0 ? [manifest("externalsecret", { stores })] : []),
       ...(workloads.length > 0 ? [manifest("deployment"), manifest("service")] : []),
       manifest("networkpolicy", { denyName: `${workload.stack}-default-deny`, policies }),
@@ -72,6 +73,8 @@ export default defineOutput({
       ...manifests,
       ...(isOperated
         ? [
+            // The operator is told the same in another way; `topogate serve` still starts the server with it.
+            settings,
             manifest("mcp-runtime/policy", operated),
             rendered(".mcp/servers.yaml", "mcp-runtime/servers.yaml", operated),
           ]
