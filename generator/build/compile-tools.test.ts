@@ -47,10 +47,19 @@ const remove = defineTool({
 export const tools = defineModule({ tools: [get, set, remove] });
 `;
 
-function emitted(writeTools: readonly string[], prefix = "thing"): string {
+const prefixed =
+  (prefix: string) =>
+  (rest: string): string =>
+    `${prefix}${rest}`;
+
+function emitted(writeTools: readonly string[], nameOf = prefixed("thing")): string {
   const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
   const module = { from: "templates/thing/tools.ts", folder: "thing", runtime: [], pieces, slots, tools: [] };
-  return specialize(module, { prefix, slots: { names: ["a", "b"] }, writeTools: new Set(writeTools) });
+  return specialize(module, {
+    nameOf,
+    slots: { names: ["a", "b"] },
+    writeTools: new Set(writeTools),
+  });
 }
 
 describe("the cut of write tools", () => {
@@ -82,7 +91,7 @@ describe("the cut of write tools", () => {
   });
 
   it("a second instance gets names of its own, in texts as well", () => {
-    const text = emitted([], "session_cache");
+    const text = emitted([], prefixed("session_cache"));
     expect(text).toContain('name: "session_cache_get"');
     expect(text).toContain("Use session_cache_list first.");
   });
@@ -91,7 +100,11 @@ describe("the cut of write tools", () => {
     const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
     const module = { from: "x", folder: "thing", runtime: [], pieces, slots, tools: [] };
     const nasty = ['"; process.exit(1); //', "`${process.env}`", "\u2028\u202e", "*/"];
-    const text = specialize(module, { prefix: "thing", slots: { names: nasty }, writeTools: new Set() });
+    const text = specialize(module, {
+      nameOf: prefixed("thing"),
+      slots: { names: nasty },
+      writeTools: new Set(),
+    });
     const literal = /readonly string\[\] = (\[[\s\S]*?\n?\]);/.exec(text)?.[1] ?? "";
     expect(JSON.parse(literal.replace(/,\s*\]$/, "]"))).toEqual(nasty);
     expect(text).not.toMatch(/[\u2028\u202e]/);

@@ -78,6 +78,12 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   readonly prefix: string;
   /** The prefix of links to this type when the component is named like the type, when it is not `prefix`. */
   readonly ownPrefix?: string;
+  /**
+   * Names that tools have when the prefix is the type's own, by their names in the source: `{k8s_get_pod_status:
+   * "get_pod_status"}`. With any other prefix these tools are named like all others, so that two components of
+   * one type never share a name.
+   */
+  readonly ownNames?: Readonly<Record<string, string>>;
   /** `<SVC>` of `MCP_<SVC>_...` when the component is named like its type; else its key in capitals. */
   readonly service: string;
   /** The section whose sub-components are the closed lists of the tools, and what `only` narrows. */

@@ -3,7 +3,7 @@
  * writes the drawn values in their place without running any template code.
  */
 
-/** Stands for the link's tool prefix inside a string. */
+/** Stands for the link's tool prefix inside a string; the rest of the tool's name follows. */
 export const PREFIX_HOLE = "\u0001";
 /** Encloses the path of a slot value: a whole list when it is a list's only element, else text. */
 export const SLOT_HOLE = "\u0002";
@@ -49,10 +49,12 @@ function textAt(slots: Readonly<Record<string, unknown>>, path: string): string 
   return String(value);
 }
 
-function fillText(text: string, prefix: string, slots: Readonly<Record<string, unknown>>): string {
+type NameOf = (rest: string) => string;
+
+function fillText(text: string, nameOf: NameOf, slots: Readonly<Record<string, unknown>>): string {
   if (!text.includes(PREFIX_HOLE) && !text.includes(SLOT_HOLE)) return text;
   return text
-    .replaceAll(PREFIX_HOLE, prefix)
+    .replace(/\u0001(\w*)/g, (_, rest: string) => nameOf(rest))
     .replace(/\u0002([^\u0002]*)\u0002/g, (_, path: string) => textAt(slots, path));
 }
 
@@ -60,28 +62,28 @@ const WHOLE = /^\u0002([^\u0002]*)\u0002$/;
 
 type Slots = Readonly<Record<string, unknown>>;
 
-function fillList(list: readonly unknown[], prefix: string, slots: Slots): readonly unknown[] {
+function fillList(list: readonly unknown[], nameOf: NameOf, slots: Slots): readonly unknown[] {
   const only = list.length === 1 ? list[0] : undefined;
   const whole = typeof only === "string" ? WHOLE.exec(only) : null;
   if (whole?.[1] !== undefined) return listAt(slots, whole[1]);
-  const filled = list.map((item) => fillHoles(item, prefix, slots));
+  const filled = list.map((item) => fillHoles(item, nameOf, slots));
   return filled.every((item, index) => item === list[index]) ? list : filled;
 }
 
-function fillRecord(record: Slots, prefix: string, slots: Slots): Slots {
+function fillRecord(record: Slots, nameOf: NameOf, slots: Slots): Slots {
   const filled: Record<string, unknown> = {};
   let same = true;
   for (const key of Object.keys(record)) {
-    filled[key] = fillHoles(record[key], prefix, slots);
+    filled[key] = fillHoles(record[key], nameOf, slots);
     same &&= filled[key] === record[key];
   }
   return same ? record : filled;
 }
 
 /** The same data with every hole filled; a part without holes is that part itself, shared by all links. */
-export function fillHoles(value: unknown, prefix: string, slots: Slots): unknown {
-  if (typeof value === "string") return fillText(value, prefix, slots);
-  if (Array.isArray(value)) return fillList(value, prefix, slots);
-  if (typeof value === "object" && value !== null) return fillRecord(value as Slots, prefix, slots);
+export function fillHoles(value: unknown, nameOf: NameOf, slots: Slots): unknown {
+  if (typeof value === "string") return fillText(value, nameOf, slots);
+  if (Array.isArray(value)) return fillList(value, nameOf, slots);
+  if (typeof value === "object" && value !== null) return fillRecord(value as Slots, nameOf, slots);
   return value;
 }

@@ -39,7 +39,7 @@ export function linkModule(catalog: CompiledCatalog, topology: Topology, link: M
     port: link.component.port ?? 0,
   };
   const how: Specialization = {
-    prefix,
+    nameOf: (rest) => rename(`${family.prefix}${rest}`),
     slots: { link: facts, ...family.slots(link, topology) },
     writeTools: keptWriteTools(link, module, rename),
   };

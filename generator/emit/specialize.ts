@@ -4,8 +4,8 @@ import { typescriptLiteral } from "./typescript.ts";
 
 /** What one drawn link makes of a tool module. */
 export interface Specialization {
-  /** Of the tools' names, without `_`. */
-  readonly prefix: string;
+  /** A tool's name by what follows the prefix in the template: `_get`. */
+  readonly nameOf: (rest: string) => string;
   readonly slots: Readonly<Record<string, unknown>>;
   /** The write tools that stay, by their names in the template; everything only others need is cut out. */
   readonly writeTools: ReadonlySet<string>;
@@ -26,7 +26,7 @@ function pieceText(piece: Piece, module: CompiledModule, how: Specialization): s
     if (value === undefined) throw new SlotError(module.from, piece.slot, "has no value");
     return typescriptLiteral(value);
   }
-  const name = `${how.prefix}${piece.name ?? ""}`;
+  const name = how.nameOf(piece.name ?? "");
   return piece.quoted === true ? JSON.stringify(name) : name;
 }
 
@@ -51,7 +51,7 @@ export function specializedTools(
   return module.tools
     .filter((tool) => tool.effect === "read" || how.writeTools.has(tool.name))
     .map((tool) => ({
-      ...(fillHoles(tool, how.prefix, how.slots) as CompiledTool),
+      ...(fillHoles(tool, how.nameOf, how.slots) as CompiledTool),
       name: rename(tool.name),
     }));
 }

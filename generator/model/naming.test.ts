@@ -29,6 +29,15 @@ describe("names that follow from a component", () => {
     expect(toolName("get_pod_status", type("valkey"), "session_cache")).toBe("get_pod_status");
   });
 
+  it("a name of its own holds for the type's own prefix, and a second component never shares it", () => {
+    const valkey = type("valkey");
+    if (valkey.tools === undefined) throw new Error("valkey has tools");
+    const named = { ...valkey, tools: { ...valkey.tools, ownNames: { valkey_get: "read_key" } } };
+    expect(toolName("valkey_get", named, "valkey")).toBe("read_key");
+    expect(toolName("valkey_set", named, "valkey")).toBe("valkey_set");
+    expect(toolName("valkey_get", named, "session_cache")).toBe("session_cache_get");
+  });
+
   it("makes valid names for Kubernetes and for variables", () => {
     expect(kubernetesName("argo_cd")).toBe("argo-cd");
     expect(kubernetesName("odd-_")).toBe("odd");

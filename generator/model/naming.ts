@@ -39,6 +39,9 @@ export function secretName(component: string, sub: string | null, attribute: str
  * belong to the type as a whole and stay as they are.
  */
 export function toolName(name: string, type: ComponentType, prefix: string): string {
-  const own = type.tools?.prefix;
-  return own !== undefined && name.startsWith(`${own}_`) ? `${prefix}${name.slice(own.length)}` : name;
+  const { tools } = type;
+  if (tools === undefined) return name;
+  const own = prefix === (tools.ownPrefix ?? tools.prefix) ? tools.ownNames?.[name] : undefined;
+  if (own !== undefined) return own;
+  return name.startsWith(`${tools.prefix}_`) ? `${prefix}${name.slice(tools.prefix.length)}` : name;
 }

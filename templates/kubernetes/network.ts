@@ -7,22 +7,32 @@ import type { Workload } from "../../hooks/workload.ts";
 interface Policy extends Pick<Workload, "name" | "namespace" | "podLabel"> {
   readonly ingress: readonly NetworkRule[];
   readonly egress: readonly NetworkRule[];
-  readonly resolvesNames: boolean;
 }
 
 function peerOf({ name, namespace, podLabel }: Workload): Peer {
   return { cidr: null, namespace, labels: [{ name: podLabel, value: name }] };
 }
 
+/** The rule that leads to a workload of this stack. */
+function leadsTo({ peer }: NetworkRule, { name, namespace, podLabel }: Workload): boolean {
+  return (
+    peer.namespace === namespace &&
+    peer.labels.some((label) => label.name === podLabel && label.value === name)
+  );
+}
+
+/** The agent answers the server alone, and its tests go where the server's tools go. */
 function policyOf(facts: Facts, workload: Workload, server: Workload): Policy {
   const { name, namespace, podLabel } = workload;
-  if (workload.component === "agent") {
-    // It answers the server from a file, and has nobody to ask.
-    const ingress = [{ link: "mcp->stack_agent", peer: peerOf(server), ports: [workload.port] }];
-    return { name, namespace, podLabel, ingress, egress: [], resolvesNames: false };
-  }
   const { egress, ingress } = factsOf<typeof networkPolicyHook>(facts, "network-policy");
-  return { name, namespace, podLabel, ingress, egress, resolvesNames: true };
+  if (workload.component === "server") return { name, namespace, podLabel, ingress, egress };
+  return {
+    name,
+    namespace,
+    podLabel,
+    ingress: [{ link: "mcp->stack_agent", peer: peerOf(server), ports: [workload.port] }],
+    egress: egress.filter((rule) => !leadsTo(rule, workload)),
+  };
 }
 
 /** One policy for each workload; what it does not name is closed. */

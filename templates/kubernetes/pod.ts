@@ -1,5 +1,6 @@
 import { factsOf } from "#hook";
 import type { EmittedFile, Facts, Topology } from "#hook";
+import type credentialsHook from "../../hooks/credentials.ts";
 import type rbacHook from "../../hooks/rbac.ts";
 import type serverLinksHook from "../../hooks/server-links.ts";
 import type variablesHook from "../../hooks/variables.ts";
@@ -124,13 +125,15 @@ export function serverPod(parts: PodParts): Pod {
   };
 }
 
-/** The agent as a service of its own; it knows its own token and no credential of any service. */
+/** The agent as a service of its own. Its tests use what is linked, so it holds the same but the server's own keys. */
 export function agentPod(parts: PodParts): Pod {
-  const { facts } = parts;
+  const { facts, config } = parts;
   const { agent } = factsOf<typeof workloadHook>(facts, "workload");
   const { secrets } = factsOf<typeof variablesHook>(facts, "variables");
+  const own = new Set(factsOf<typeof credentialsHook>(facts, "credentials").own.map(({ name }) => name));
+  const common = commonOf(agent, parts);
   return {
-    ...commonOf(agent, parts),
+    ...common,
     replicas: 1,
     isSpread: false,
     hasToken: false,
@@ -138,6 +141,8 @@ export function agentPod(parts: PodParts): Pod {
       { name: "AGENT_BIND", value: "0.0.0.0" },
       { name: "AGENT_PORT", value: String(agent.port) },
     ],
-    secrets: secrets.filter(({ name }) => name === "MCP_AGENT_TOKEN"),
+    configs: [config.name],
+    secrets: secrets.filter(({ name }) => !own.has(name)),
+    checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
   };
 }

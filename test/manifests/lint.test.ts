@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { matrix } from "./matrix.ts";
 import type { Manifest } from "./object.ts";
 import { rules } from "./rules/all.ts";
-import { applied, exampleOutputs, outputOfText, withRights } from "./stacks.ts";
+import { applied, exampleOutputs, outputOfText, withAgent, withRights } from "./stacks.ts";
 import type { Output } from "./stacks.ts";
 
 function problemsOf(manifests: readonly Manifest[]): readonly string[] {
@@ -52,7 +52,8 @@ const RIGHTS = withRights("valkey", [
 describe("each rule finds what it is for", () => {
   let good: readonly Manifest[];
   beforeAll(async () => {
-    good = applied((await outputOfText(FULL, RIGHTS)).manifests);
+    good = applied((await outputOfText(FULL, withAgent(RIGHTS))).manifests);
+    expect(good.filter(({ object }) => object["kind"] === "Deployment")).toHaveLength(2);
   });
 
   it("and nothing else", () => {

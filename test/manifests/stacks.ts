@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CompiledCatalog } from "../../generator/catalog/compiled.ts";
 import type { NamespaceRights } from "../../generator/catalog/contract.ts";
 import { emit } from "../../generator/emit/emit.ts";
+import type { Output as EmittingOutput } from "../../generator/hook/contract.ts";
 import { loadStack } from "../../generator/load/load.ts";
 import type { Topology } from "../../generator/model/topology.ts";
 import type { FileTree } from "../../generator/tree/file-tree.ts";
@@ -92,6 +93,15 @@ export function withRights(type: string, rights: readonly NamespaceRights[]): Co
   if (found?.tools === undefined) throw new Error(`${type} has no tools`);
   const types = new Map(catalog.types).set(type, { ...found, tools: { ...found.tools, rbac: () => rights } });
   return { ...catalog, types };
+}
+
+/** The catalog with one more file of the agent, whose folder is what its manifests follow from. */
+export function withAgent(types: CompiledCatalog): CompiledCatalog {
+  const output: EmittingOutput = {
+    name: "test-agent",
+    files: () => [{ kind: "data", path: "agent/test.ts", from: "test", text: "export {};\n" }],
+  };
+  return { ...types, outputs: [...types.outputs, output] };
 }
 
 /** The objects that would be applied: neither kustomize's own nor what only people read. */
