@@ -33,10 +33,13 @@ function checkNames(path: string, entries: readonly SealEntry[]): void {
   }
 }
 
+const isSorted = (entries: readonly SealEntry[]): boolean =>
+  entries.every(({ name }, at) => at === 0 || (entries[at - 1]?.name ?? "") < name);
+
 /** Sorted by name, which is the order of the file and part of its message authentication code. */
 export function checkedEntries(path: string, entries: readonly SealEntry[]): readonly SealEntry[] {
   checkNames(path, entries);
-  return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return isSorted(entries) ? entries : [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Fails with the name, never the value, of an entry that some reader would take for something else. */
