@@ -8,6 +8,7 @@ import { isReached } from "./goal.ts";
 import { inProcessSuite } from "./in-process.ts";
 import { manyComponentsSuite } from "./many-components.ts";
 import { printed, saveResult } from "./report.ts";
+import { sealSuite } from "./seal.ts";
 import { sealingSuite } from "./sealing.ts";
 import type { Suite } from "./suite.ts";
 import { twentyLinksSuite } from "./twenty-links.ts";
@@ -20,6 +21,7 @@ const SUITES: readonly Suite[] = [
   manyComponentsSuite,
   fleetSuite,
   inProcessSuite,
+  sealSuite,
 ];
 
 function chosen(names: readonly string[]): readonly Suite[] {

@@ -18,7 +18,7 @@ type Opener = (enc: string) => Promise<Uint8Array | undefined>;
 /** The library is loaded by runs that meet a post-quantum key, and by no others. */
 const loadAge = async (): Promise<typeof Age> => await import("age-encryption");
 
-function openerForX25519(bytes: Uint8Array): Opener {
+function openerForX25519(bytes: Buffer): Opener {
   const identity = x25519Identity(bytes);
   return async (enc) => {
     const file = readAgeFile(enc);

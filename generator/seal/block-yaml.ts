@@ -13,14 +13,17 @@ interface Line {
   readonly text: string;
 }
 
-/** The lines left to read, comments and blank lines included: a literal text may hold both. */
+/** The lines, those included that are comments or blank: a literal text may hold both. */
 interface Reader {
   readonly path: string;
-  readonly lines: readonly Line[];
+  readonly lines: readonly string[];
   at: number;
+  /** Where an item of a list begins that is a map: behind its dash, as if on a line of its own. */
+  item: Line | undefined;
 }
 
-const ENTRY = /^([A-Za-z_][A-Za-z0-9_./-]*|"(?:[^"\\]|\\.)*"):(?: (.*))?$/;
+/** A key, its colon and the blank before a value. */
+const KEY = /^([A-Za-z_][A-Za-z0-9_./-]*|"(?:[^"\\]|\\.)*"):(?: |$)/;
 const LITERAL = /^\|[-+]?$/;
 /** What a plain text cannot begin with. */
 const SPECIAL = /^[-?:,[\]{}#&*!|>'"%@`]/;
@@ -30,17 +33,26 @@ function refuse(reader: Reader, line: Line | undefined): never {
   throw new SealError(reader.path, "bad-syntax", `${where} is not as SOPS writes YAML`);
 }
 
-function isSkipped({ text }: Line): boolean {
-  return text === "" || text.startsWith("#");
+function lineAt({ lines, at }: Reader): Line | undefined {
+  const line = lines[at];
+  if (line === undefined) return undefined;
+  const text = line.trimStart();
+  return { number: at + 1, indent: line.length - text.length, text };
 }
 
+/** The next line that says something; it is not taken until the reader goes on. */
 function nextLine(reader: Reader): Line | undefined {
-  while (reader.at < reader.lines.length) {
-    const line = reader.lines[reader.at];
-    if (line !== undefined && !isSkipped(line)) return line;
+  if (reader.item !== undefined) return reader.item;
+  for (;;) {
+    const line = lineAt(reader);
+    if (line === undefined || (line.text !== "" && !line.text.startsWith("#"))) return line;
     reader.at++;
   }
-  return undefined;
+}
+
+function goOn(reader: Reader): void {
+  reader.item = undefined;
+  reader.at++;
 }
 
 function quoted(reader: Reader, line: Line, text: string): string {
@@ -56,11 +68,11 @@ function quoted(reader: Reader, line: Line, text: string): string {
 function literal(reader: Reader, parent: Line, header: string): string {
   const texts: string[] = [];
   let indent = 0;
-  for (; reader.at < reader.lines.length; reader.at++) {
-    const line = reader.lines[reader.at];
-    if (line === undefined || (line.text !== "" && line.indent <= parent.indent)) break;
+  for (let line = lineAt(reader); line !== undefined; line = lineAt(reader)) {
+    if (line.text !== "" && line.indent <= parent.indent) break;
     indent ||= line.indent;
     texts.push(" ".repeat(Math.max(0, line.indent - indent)) + line.text);
+    reader.at++;
   }
   const body = texts.join("\n").replace(/\n+$/, "");
   return header === "|-" ? body : `${body}\n`;
@@ -72,13 +84,14 @@ function scalar(reader: Reader, line: Line, text: string): Tree {
   if (text === "[]") return [];
   if (text.startsWith('"')) return quoted(reader, line, text);
   if (SPECIAL.test(text) || text.includes(": ")) return refuse(reader, line);
+  if (!text.includes(" ")) return text;
   const comment = text.indexOf(" #");
   return comment === -1 ? text : text.slice(0, comment).trimEnd();
 }
 
-function valueOf(reader: Reader, line: Line, text: string | undefined): Tree {
-  if (text !== undefined && LITERAL.test(text)) return literal(reader, line, text);
-  if (text !== undefined && text !== "" && !text.startsWith("#")) return scalar(reader, line, text);
+function valueOf(reader: Reader, line: Line, text: string): Tree {
+  if (LITERAL.test(text)) return literal(reader, line, text);
+  if (text !== "" && !text.startsWith("#")) return scalar(reader, line, text);
   const next = nextLine(reader);
   if (next === undefined || next.indent < line.indent) return "";
   const isList = next.text.startsWith("- ");
@@ -90,12 +103,12 @@ function readMap(reader: Reader, indent: number): ReadonlyMap<string, Tree> {
   const map = new Map<string, Tree>();
   for (let line = nextLine(reader); line !== undefined; line = nextLine(reader)) {
     if (line.indent < indent || (line.indent === indent && line.text.startsWith("- "))) break;
-    const [, written, text] = ENTRY.exec(line.text) ?? [];
-    if (written === undefined || line.indent > indent) return refuse(reader, line);
+    const [opening, written] = KEY.exec(line.text) ?? [];
+    if (opening === undefined || written === undefined || line.indent > indent) return refuse(reader, line);
     const key = written.startsWith('"') ? quoted(reader, line, written) : written;
     if (map.has(key)) return refuse(reader, line);
-    reader.at++;
-    map.set(key, valueOf(reader, line, text));
+    goOn(reader);
+    map.set(key, valueOf(reader, line, line.text.slice(opening.length)));
   }
   return map;
 }
@@ -103,16 +116,14 @@ function readMap(reader: Reader, indent: number): ReadonlyMap<string, Tree> {
 /** An item that is a map begins on the line of its dash. */
 function readList(reader: Reader, indent: number): readonly Tree[] {
   const list: Tree[] = [];
-  const lines = reader.lines as Line[];
   for (let line = nextLine(reader); line !== undefined; line = nextLine(reader)) {
     if (line.indent !== indent || !line.text.startsWith("- ")) break;
     const text = line.text.slice(2).trimStart();
-    const item = { ...line, indent: indent + line.text.length - text.length, text };
-    if (ENTRY.test(text)) {
-      lines[reader.at] = item;
-      list.push(readMap(reader, item.indent));
+    if (KEY.test(text)) {
+      reader.item = { ...line, indent: indent + line.text.length - text.length, text };
+      list.push(readMap(reader, reader.item.indent));
     } else {
-      reader.at++;
+      goOn(reader);
       list.push(scalar(reader, line, text));
     }
   }
@@ -121,11 +132,7 @@ function readList(reader: Reader, indent: number): readonly Tree[] {
 
 /** The one document of the file, a map. */
 export function readBlockYaml(path: string, text: string): ReadonlyMap<string, Tree> {
-  const lines = text.split("\n").map((line, index) => {
-    const content = line.trimStart();
-    return { number: index + 1, indent: line.length - content.length, text: content };
-  });
-  const reader: Reader = { path, lines, at: 0 };
+  const reader: Reader = { path, lines: text.split("\n"), at: 0, item: undefined };
   const map = readMap(reader, 0);
   const rest = nextLine(reader);
   return rest === undefined ? map : refuse(reader, rest);

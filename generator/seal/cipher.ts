@@ -1,9 +1,10 @@
 /** Values as SOPS encrypts them: AES-256-GCM with an IV of 32 bytes, bound to the place of the value. */
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 
 export const IV_LENGTH = 32;
 export const KEY_LENGTH = 32;
-const TAG_LENGTH = 16;
+const OPTIONS = { authTagLength: 16 };
 
 /** A value in its encrypted form, taken apart. */
 export interface Ciphertext {
@@ -14,16 +15,25 @@ export interface Ciphertext {
   readonly type: string;
 }
 
-const SEALED = /^ENC\[AES256_GCM,data:([^,]+),iv:([^,]+),tag:([^,]+),type:([a-z]+)\]$/;
+const OPENING = "ENC[AES256_GCM,data:";
+const TYPES = new Set(["str", "int", "float", "bool", "bytes", "time", "comment"]);
+/** Last characters of base64 that leave no bits over, by the signs of padding behind them. */
+const LAST = ["", "AEIMQUYcgkosw048", "AQgw"];
 
 export function looksSealed(text: string): boolean {
   return text.startsWith("ENC[AES256_GCM,");
 }
 
-/** Padded base64 with nothing beside it: Node by itself skips whatever it does not know. */
+/** Of the second alphabet of base64, which Node takes for the first. */
+const isOther = (text: string): boolean => text.includes("-") || text.includes("_", OPENING.length);
+
+/** The bytes, when the text is the one way to write them. Node skips what it does not know: bytes are missing then. */
 function strictBase64(text: string): Buffer | undefined {
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = Buffer.from(text, "base64");
-  return bytes.toString("base64") === text ? bytes : undefined;
+  if (bytes.length === 0 || bytes.length !== (text.length / 4) * 3 - padding) return undefined;
+  const last = text.charAt(text.length - 1 - padding);
+  return padding === 0 || LAST[padding]?.includes(last) === true ? bytes : undefined;
 }
 
 /**
@@ -32,17 +42,27 @@ function strictBase64(text: string): Buffer | undefined {
  * A tag must have all of its 16 bytes: a shorter one would be accepted by the cipher, and forged by trying.
  */
 export function parseCiphertext(text: string): Ciphertext | undefined {
-  const [, data, iv, tag, type] = SEALED.exec(text) ?? [];
-  if (data === undefined || iv === undefined || tag === undefined || type === undefined) return undefined;
-  const bytes = { data: strictBase64(data), iv: strictBase64(iv), tag: strictBase64(tag) };
-  if (bytes.data === undefined || bytes.iv === undefined || bytes.tag?.length !== TAG_LENGTH)
-    return undefined;
-  return { data: bytes.data, iv: bytes.iv, tag: bytes.tag, type };
+  const ivAt = text.indexOf(",iv:", OPENING.length);
+  const tagAt = text.indexOf(",tag:", ivAt);
+  const typeAt = text.indexOf(",type:", tagAt);
+  if (ivAt === -1 || tagAt === -1 || typeAt === -1) return undefined;
+  if (!text.startsWith(OPENING) || !text.endsWith("]") || isOther(text)) return undefined;
+  const data = strictBase64(text.slice(OPENING.length, ivAt));
+  const iv = strictBase64(text.slice(ivAt + ",iv:".length, tagAt));
+  const tag = strictBase64(text.slice(tagAt + ",tag:".length, typeAt));
+  const type = text.slice(typeAt + ",type:".length, -1);
+  if (data === undefined || iv === undefined || tag === undefined || !TYPES.has(type)) return undefined;
+  return tag.length === OPTIONS.authTagLength ? { data, iv, tag, type } : undefined;
+}
+
+/** A data key, prepared for many values. */
+export function cipherKey(key: Uint8Array): KeyObject {
+  return createSecretKey(key);
 }
 
 /** `undefined` when the key, the place or any byte is not what it was when the value was sealed. */
-export function decrypt(sealed: Ciphertext, key: Uint8Array, place: string): Buffer | undefined {
-  const decipher = createDecipheriv("aes-256-gcm", key, sealed.iv, { authTagLength: TAG_LENGTH });
+export function decrypt(sealed: Ciphertext, key: KeyObject, place: string): Buffer | undefined {
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.iv, OPTIONS);
   decipher.setAAD(Buffer.from(place));
   decipher.setAuthTag(sealed.tag);
   const plain = decipher.update(sealed.data);
@@ -55,11 +75,16 @@ export function decrypt(sealed: Ciphertext, key: Uint8Array, place: string): Buf
   return plain;
 }
 
+const base64 = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+
 /** Seals a text at its place. An IV must never be used for another text under the same key. */
-export function encrypt(text: string, key: Uint8Array, place: string, iv: Uint8Array): string {
-  const cipher = createCipheriv("aes-256-gcm", key, iv, { authTagLength: TAG_LENGTH });
+export function encrypt(text: string, key: KeyObject, place: string, iv: Uint8Array): string {
+  const cipher = createCipheriv("aes-256-gcm", key, iv, OPTIONS);
   cipher.setAAD(Buffer.from(place));
-  const data = cipher.update(text, "utf8", "base64") + cipher.final("base64");
+  const data = cipher.update(text, "utf8").toString("base64");
+  // In this mode nothing is left for the end but the tag.
+  cipher.final();
   const tag = cipher.getAuthTag().toString("base64");
-  return `ENC[AES256_GCM,data:${data},iv:${Buffer.from(iv).toString("base64")},tag:${tag},type:str]`;
+  return `ENC[AES256_GCM,data:${data},iv:${base64(iv)},tag:${tag},type:str]`;
 }

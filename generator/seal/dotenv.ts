@@ -15,15 +15,17 @@ export interface DotenvFile {
 export function readDotenv(path: string, text: string): DotenvFile {
   const entries = new Map<string, string>();
   const flat: [string, string][] = [];
-  for (const [index, line] of text.split("\n").entries()) {
+  let number = 0;
+  for (const line of text.split("\n")) {
+    number++;
     if (line === "" || line.startsWith("#")) continue;
     const equals = line.indexOf("=");
-    if (equals === -1) throw new SealError(path, "bad-syntax", `line ${index + 1} is not NAME=value`);
+    if (equals === -1) throw new SealError(path, "bad-syntax", `line ${number} is not NAME=value`);
     const name = line.slice(0, equals);
     const value = line.slice(equals + 1).replaceAll("\\n", "\n");
     if (name.startsWith(METADATA_PREFIX)) flat.push([name.slice(METADATA_PREFIX.length), value]);
     else if (entries.has(name))
-      throw new SealError(path, "duplicate-name", `line ${index + 1} gives a name that an earlier one gave`);
+      throw new SealError(path, "duplicate-name", `line ${number} gives a name that an earlier one gave`);
     else entries.set(name, value);
   }
   return { entries, metadata: flat.length === 0 ? undefined : unflatten(path, flat) };

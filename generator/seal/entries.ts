@@ -33,6 +33,9 @@ function checkNames(path: string, entries: readonly SealEntry[], format: SealedF
   }
 }
 
+const isSorted = (entries: readonly SealEntry[]): boolean =>
+  entries.every(({ name }, at) => at === 0 || (entries[at - 1]?.name ?? "") < name);
+
 /** Sorted by name, which is the order of the file and part of its message authentication code. */
 export function checkedEntries(
   path: string,
@@ -40,7 +43,7 @@ export function checkedEntries(
   format: SealedFormat,
 ): readonly SealEntry[] {
   checkNames(path, entries, format);
-  return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return isSorted(entries) ? entries : [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Fails with the name, never the value, of an entry that some reader would take for something else. */

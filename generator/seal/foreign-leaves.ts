@@ -1,5 +1,6 @@
 /** The values of a tree that SOPS encrypted: opened at their places, and verified as a whole. */
 import { isUtf8 } from "node:buffer";
+import type { KeyObject } from "node:crypto";
 import { decrypt, looksSealed, parseCiphertext } from "./cipher.ts";
 import type { IsEncrypted } from "./crypt-rules.ts";
 import { floatText } from "./go-scalar.ts";
@@ -56,7 +57,7 @@ function typedValue(path: string, name: string, type: string, text: string): str
   throw new SealError(path, "bad-type", `${name} is of a type that SOPS does not have`, [name]);
 }
 
-function openLeaf(path: string, leaf: Leaf, key: Uint8Array): string | Typed | undefined {
+function openLeaf(path: string, leaf: Leaf, key: KeyObject): string | Typed | undefined {
   const name = leaf.path.join(".");
   const { value } = leaf;
   if (value === "") return value;
@@ -79,7 +80,7 @@ function openLeaf(path: string, leaf: Leaf, key: Uint8Array): string | Typed | u
 export function openLeaves(
   path: string,
   documents: readonly Branch[],
-  key: Uint8Array,
+  key: KeyObject,
   rule: IsEncrypted,
 ): readonly OpenedLeaf[] {
   const opened: OpenedLeaf[] = [];
@@ -97,7 +98,7 @@ export function openLeaves(
 export function verifyLeaves(
   path: string,
   { mac, lastModified, rules }: Metadata,
-  key: Uint8Array,
+  key: KeyObject,
   leaves: readonly OpenedLeaf[],
 ): void {
   if (mac === "") throw new SealError(path, "mac-missing", "it has no message authentication code (mac)");

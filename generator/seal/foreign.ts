@@ -1,6 +1,6 @@
 /** SOPS files that are not this project's, as a source of values: any rule, any nesting. */
 import { unwrapDataKey } from "./age.ts";
-import { KEY_LENGTH } from "./cipher.ts";
+import { cipherKey, KEY_LENGTH } from "./cipher.ts";
 import { isEncryptedBy } from "./crypt-rules.ts";
 import { readDotenv } from "./dotenv.ts";
 import { openLeaves, verifyLeaves } from "./foreign-leaves.ts";
@@ -87,7 +87,7 @@ export async function openForeign(
   if (file.metadata === undefined)
     throw new SealError(path, "not-sealed", "it holds no SOPS metadata: it was never sealed, or was opened");
   const metadata = metadataFrom(path, file.metadata);
-  const key = await dataKeyOf(path, metadata, identities);
+  const key = cipherKey(await dataKeyOf(path, metadata, identities));
   const leaves = openLeaves(path, file.documents, key, isEncryptedBy(path, metadata.rules));
   verifyLeaves(path, metadata, key, leaves);
   const values = new Map<string, string>();

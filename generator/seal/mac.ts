@@ -9,9 +9,8 @@ const ENCRYPTED_ONLY = Buffer.from("8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f
  *
  * What stands between two values is not part of it; each encrypted value is bound to its place by itself.
  */
-export function macOf(values: Iterable<string | Uint8Array>, encryptedOnly: boolean): string {
+export function macOf(values: readonly string[], encryptedOnly: boolean): string {
   const hash = createHash("sha512");
   if (encryptedOnly) hash.update(ENCRYPTED_ONLY);
-  for (const value of values) hash.update(value);
-  return hash.digest("hex").toUpperCase();
+  return hash.update(values.join("")).digest("hex").toUpperCase();
 }

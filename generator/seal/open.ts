@@ -1,4 +1,5 @@
 import { unwrapDataKey } from "./age.ts";
+import { cipherKey } from "./cipher.ts";
 import { checkRules, readSealedFile, wrappedKeys } from "./sealed-file.ts";
 import type { SealedEntry, SealedFormat } from "./sealed-file.ts";
 import { openVerified } from "./verify.ts";
@@ -26,7 +27,10 @@ export async function openSealed(
   checkRules(path, file, format);
   const wrapped = wrappedKeys(file);
   const key = await unwrapDataKey(path, wrapped, identities);
-  const entries = openVerified(path, file, key, format).map(({ name, value }) => ({ name, value }));
+  const entries = openVerified(path, file, cipherKey(key), format).map(({ name, value }) => ({
+    name,
+    value,
+  }));
   return { entries, recipients: wrapped.map(({ recipient }) => recipient) };
 }
 

@@ -1,6 +1,7 @@
 /** Sealing over a file that a private key opens: values are compared, and only what differs is written. */
 import { unwrapDataKey } from "./age.ts";
 import type { WrappedKey } from "./age.ts";
+import { cipherKey } from "./cipher.ts";
 import { checkValue } from "./entries.ts";
 import type { WantedEntry } from "./entries.ts";
 import { isResolved, removedRecipients, sealAnew } from "./job.ts";
@@ -69,7 +70,9 @@ export async function sealOpened(job: Job, file: SealedFile, previous: string): 
   checkRules(path, file, format);
   const before = wrappedKeys(file);
   const key = await unwrapDataKey(path, before, job.identities);
-  const opened = new Map(openVerified(path, file, key, format).map((entry) => [entry.name, entry]));
+  const opened = new Map(
+    openVerified(path, file, cipherKey(key), format).map((entry) => [entry.name, entry]),
+  );
   const wanted = wantedOver(job, opened);
   if (job.anew || removedRecipients(job, before).length > 0)
     return await sealAnew(job, wanted, "resealed", before);

@@ -1,5 +1,6 @@
 /** The values of a sealed file, given its data key; never without its message authentication code. */
 import { isUtf8 } from "node:buffer";
+import type { KeyObject } from "node:crypto";
 import { decrypt, parseCiphertext } from "./cipher.ts";
 import { macOf } from "./mac.ts";
 import { SealError } from "./seal-error.ts";
@@ -15,7 +16,7 @@ function refuseValue(
   path: string,
   entry: SealedEntry,
   others: readonly SealedEntry[],
-  key: Uint8Array,
+  key: KeyObject,
   format: SealedFormat,
 ): never {
   const { name } = entry;
@@ -29,21 +30,21 @@ function refuseValue(
   throw new SealError(path, "value-not-authentic", problem, [name]);
 }
 
-function openEntries(
+function openEntry(
   path: string,
+  entry: SealedEntry,
   { entries }: SealedFile,
-  key: Uint8Array,
+  key: KeyObject,
   format: SealedFormat,
-): readonly OpenedEntry[] {
-  return entries.map((entry) => {
-    const plain = decrypt(ciphertextOf(path, entry), key, placeOf(format, entry.name));
-    if (plain === undefined) return refuseValue(path, entry, entries, key, format);
-    if (!isUtf8(plain)) throw new SealError(path, "bad-type", `${entry.name} is no text`, [entry.name]);
-    return { ...entry, value: plain.toString() };
-  });
+): OpenedEntry {
+  const { name, sealed } = entry;
+  const plain = decrypt(ciphertextOf(path, entry), key, placeOf(format, name));
+  if (plain === undefined) return refuseValue(path, entry, entries, key, format);
+  if (!isUtf8(plain)) throw new SealError(path, "bad-type", `${name} is no text`, [name]);
+  return { name, sealed, value: plain.toString() };
 }
 
-function codeOf(path: string, { metadata }: SealedFile, key: Uint8Array): string {
+function codeOf(path: string, { metadata }: SealedFile, key: KeyObject): string {
   const sealed = parseCiphertext(metadata.mac);
   const code = sealed === undefined ? undefined : decrypt(sealed, key, metadata.lastModified);
   if (code !== undefined) return code.toString();
@@ -62,10 +63,10 @@ const byName = (a: SealedEntry, b: SealedEntry): number => (a.name < b.name ? -1
 export function openVerified(
   path: string,
   file: SealedFile,
-  key: Uint8Array,
+  key: KeyObject,
   format: SealedFormat,
 ): readonly OpenedEntry[] {
-  const entries = openEntries(path, file, key, format);
+  const entries = file.entries.map((entry) => openEntry(path, entry, file, key, format));
   const code = codeOf(path, file, key);
   const { macOnlyEncrypted } = rulesOf(format);
   const fits = (ordered: readonly OpenedEntry[]): boolean =>

@@ -1,6 +1,6 @@
 /** Entries encrypted and put together with their code. */
 import type { WrappedKey } from "./age.ts";
-import { encrypt, IV_LENGTH, KEY_LENGTH } from "./cipher.ts";
+import { cipherKey, encrypt, IV_LENGTH, KEY_LENGTH } from "./cipher.ts";
 import type { WantedEntry } from "./entries.ts";
 import { macOf } from "./mac.ts";
 import type { Randomness } from "./randomness.ts";
@@ -69,8 +69,9 @@ export function sealedText(
 ): string {
   const { format, head } = target;
   const rules = rulesOf(format);
+  const key = cipherKey(lock.key);
   const seal = (text: string, place: string): string =>
-    encrypt(text, lock.key, place, randomness.randomBytes(IV_LENGTH));
+    encrypt(text, key, place, randomness.randomBytes(IV_LENGTH));
   const sealed: readonly SealedEntry[] = entries.map(({ name, value }) => ({
     name,
     sealed: kept.get(name) ?? seal(value, placeOf(format, name)),

@@ -5,7 +5,7 @@ import type { FaultCode } from "#runtime/fault";
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_REASON = 300;
 
-interface Body {
+export interface Body {
   readonly text: string;
   json(): unknown;
 }

@@ -5,6 +5,9 @@
 import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
 import { bodyOf, explain } from "#runtime/http-answer";
+import type { Body } from "#runtime/http-answer";
+import { send } from "#runtime/http-transport";
+import type { TlsFiles } from "#runtime/http-transport";
 import { Secret, SettingError } from "#runtime/settings";
 import type { Settings } from "#runtime/settings";
 import type { LinkFacts } from "#runtime/tool";
@@ -15,7 +18,9 @@ const REACHABLE_MS = 2500;
 /** An HTTP service with its credential; `open` gives one for the life of the server. */
 export interface HttpService {
   readonly base: URL;
-  readonly authorization: Secret | undefined;
+  /** The value of the header, for each request anew: a mounted token is replaced while the server runs. */
+  readonly authorization: (() => Promise<Secret>) | undefined;
+  readonly tls: TlsFiles;
   /** Sent with every request: a tenant, an API version. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -31,8 +36,11 @@ export interface HttpRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
-  /** Sent as JSON. */
+  /** Sent as JSON, under `contentType` when it is a special kind of it. */
   readonly json?: unknown;
+  readonly contentType?: string;
+  /** Left out: `application/json`. */
+  readonly accept?: string;
 }
 
 function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
@@ -65,10 +73,7 @@ function headerSafe(secret: Secret | undefined, variable: string): string | unde
   return value;
 }
 
-/** `Bearer` when there is a token, else `Basic` when there is a user or a password, else nothing. */
-function authorizationOf(link: LinkFacts, settings: Settings): Secret | undefined {
-  const token = headerSafe(settings.secret("TOKEN"), `${link.env}_TOKEN`);
-  if (token !== undefined) return new Secret(`Bearer ${token}`);
+function basicOf(link: LinkFacts, settings: Settings): Secret | undefined {
   const user = settings.text("USER", "");
   const password = settings.secret("PASSWORD");
   if (user === "" && password === undefined) return undefined;
@@ -76,7 +81,40 @@ function authorizationOf(link: LinkFacts, settings: Settings): Secret | undefine
   return new Secret(`Basic ${Buffer.from(`${user}:${password?.reveal() ?? ""}`).toString("base64")}`);
 }
 
-/** Reads `URL`, `USER`, `PASSWORD` and `TOKEN` of the link; without a `URL`, the drawn host and port. */
+/** `Bearer` when there is a token or a file with one, else `Basic` when there is a user or a password. */
+function authorizationOf(link: LinkFacts, settings: Settings): HttpService["authorization"] {
+  const token = headerSafe(settings.secret("TOKEN"), `${link.env}_TOKEN`);
+  const fixed = token === undefined ? basicOf(link, settings) : new Secret(`Bearer ${token}`);
+  if (fixed !== undefined) return async () => fixed;
+  const mounted = settings.secretFile("TOKEN_FILE");
+  if (mounted === undefined) return undefined;
+  return async () => bearerOf((await mounted()).reveal(), `${link.env}_TOKEN_FILE`);
+}
+
+/** A mounted token is read long after the start, so what is wrong with it is the call's fault to report. */
+function bearerOf(token: string, variable: string): Secret {
+  if (/^[\x21-\x7e]+$/.test(token)) return new Secret(`Bearer ${token}`);
+  throw new ToolFault("upstream_unavailable", "the token file of this link holds no token", {
+    hint: `the operator must repair the file that ${variable} names`,
+  });
+}
+
+function tlsOf(link: LinkFacts, settings: Settings): TlsFiles {
+  const files = (["ca", "cert", "key"] as const).flatMap((use) => {
+    const name = `${use.toUpperCase()}_FILE`;
+    const path = settings.text(name, "");
+    return path === "" ? [] : [{ use, path, variable: `${link.env}_${name}` }];
+  });
+  const has = (wanted: string): boolean => files.some(({ use }) => use === wanted);
+  if (has("cert") === has("key")) return files;
+  const absent = has("cert") ? "KEY_FILE" : "CERT_FILE";
+  throw new SettingError(`${link.env}_${absent}`, "is missing: a certificate and its key come together");
+}
+
+/**
+ * Reads `URL`, `TOKEN` or `TOKEN_FILE` or `USER` and `PASSWORD`, and `CA_FILE`, `CERT_FILE` and `KEY_FILE` of the
+ * link; without a `URL`, the drawn host and port. No file is read before the first request.
+ */
 export function openHttp(
   link: LinkFacts,
   settings: Settings,
@@ -85,6 +123,7 @@ export function openHttp(
   return {
     base: baseOf(link, settings, options.scheme ?? "http"),
     authorization: authorizationOf(link, settings),
+    tls: tlsOf(link, settings),
     headers: options.headers ?? {},
   };
 }
@@ -111,22 +150,24 @@ function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
   return url;
 }
 
-function initOf(service: HttpService, request: HttpRequest): RequestInit {
-  const { form, json } = request;
-  const body =
-    form === undefined ? (json === undefined ? null : JSON.stringify(json)) : searchOf(form).toString();
-  const type = form === undefined ? "application/json" : "application/x-www-form-urlencoded";
+async function headersOf(service: HttpService, request: HttpRequest): Promise<Record<string, string>> {
+  const authorization = await service.authorization?.();
+  const type =
+    request.form === undefined
+      ? (request.contentType ?? "application/json")
+      : "application/x-www-form-urlencoded";
+  const hasBody = request.form !== undefined || request.json !== undefined;
   return {
-    method: request.method ?? (body === null ? "GET" : "POST"),
-    redirect: "manual",
-    body,
-    headers: {
-      accept: "application/json",
-      ...service.headers,
-      ...(body === null ? {} : { "content-type": type }),
-      ...(service.authorization === undefined ? {} : { authorization: service.authorization.reveal() }),
-    },
+    accept: request.accept ?? "application/json",
+    ...service.headers,
+    ...(hasBody ? { "content-type": type } : {}),
+    ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
   };
+}
+
+function textOf({ form, json }: HttpRequest): string | null {
+  if (form !== undefined) return searchOf(form).toString();
+  return json === undefined ? null : JSON.stringify(json);
 }
 
 async function isReachable({ base }: HttpService): Promise<boolean> {
@@ -143,7 +184,7 @@ async function isReachable({ base }: HttpService): Promise<boolean> {
 
 /** `cause` is left out of every fault: the library's errors quote hosts and headers. */
 function faultOf(error: unknown): ToolFault {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  const cause: unknown = error instanceof Error ? (error.cause ?? error) : undefined;
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
   if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
     return new ToolFault("upstream_unavailable", "the service's certificate is not trusted", {
@@ -154,20 +195,19 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
-async function answerTo(service: HttpService, request: HttpRequest, gone: AbortController): Promise<unknown> {
+async function answerTo(service: HttpService, request: HttpRequest, gone: AbortController): Promise<Body> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
-  const response = await fetch(urlOf(service, request), { ...initOf(service, request), signal });
-  const body = await bodyOf(response);
-  if (response.ok) return body.json();
-  throw explain(response.status, body.text, service.base);
+  const url = urlOf(service, request);
+  const body = textOf(request);
+  const headers = await headersOf(service, request);
+  const method = request.method ?? (body === null ? "GET" : "POST");
+  const answer = await send(url, { method, headers, body, signal }, service.tls);
+  const read = await bodyOf(answer);
+  if (answer.ok) return read;
+  throw explain(answer.status, read.text, service.base);
 }
 
-/**
- * One request and its JSON answer. Anything else is a `ToolFault` without host or user name: no connection,
- * a redirect, a status that is not 2xx, a body that is too large or not JSON. An aborted `signal` ends the
- * request at once and throws the signal's reason.
- */
-export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
+async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
@@ -182,4 +222,18 @@ export async function requestJson(service: HttpService, request: HttpRequest): P
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * One request and its JSON answer. Anything else is a `ToolFault` without host or user name: no connection,
+ * a redirect, a status that is not 2xx, a body that is too large or not JSON. An aborted `signal` ends the
+ * request at once and throws the signal's reason.
+ */
+export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
+  return (await ask(service, request)).json();
+}
+
+/** As `requestJson`, for an answer that is text of any kind. */
+export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
+  return (await ask(service, { accept: "*/*", ...request })).text;
 }

@@ -1,3 +1,4 @@
+import { readNamedFile } from "#runtime/named-file";
 import type { LinkFacts } from "#runtime/tool";
 
 /**
@@ -36,6 +37,11 @@ export interface Settings {
   integer(name: string, fallback: number): number;
   /** `undefined` when the variable is absent or empty. The value is registered with the redactor. */
   secret(name: string): Secret | undefined;
+  /**
+   * Reads the file that the variable names, each time anew, for a secret that is replaced while the server runs;
+   * every value is registered with the redactor. `undefined` when the variable is absent or empty.
+   */
+  secretFile(name: string): (() => Promise<Secret>) | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -71,6 +77,17 @@ export function settingsOf(
       if (value === undefined) return undefined;
       onSecret(value);
       return new Secret(value);
+    },
+    secretFile: (name) => {
+      const path = read(name);
+      if (path === undefined) return undefined;
+      let known = "";
+      return async () => {
+        const value = (await readNamedFile(path, `${link.env}_${name}`)).trim();
+        if (value !== known) onSecret(value);
+        known = value;
+        return new Secret(value);
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
-import { cutText, labelsOf, recordOf } from "#runtime/prometheus/api";
+import { cutText, recordOf } from "#runtime/json-shape";
+import { labelsOf } from "#runtime/prometheus/api";
 import type { Labels } from "#runtime/prometheus/api";
 
 const MAX_SUMMARY = 300;

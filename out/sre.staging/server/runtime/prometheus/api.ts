@@ -1,6 +1,6 @@
-import { ToolFault } from "#runtime/fault";
 import { requestJson } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
+import { cutText, foreignAnswer, listOf, recordOf } from "#runtime/json-shape";
 
 /** Shorter than the limit of a call, so that the server stops by itself before the caller gives up. */
 const SERVER_TIMEOUT = "14s";
@@ -50,30 +50,6 @@ export async function askLabelValues(
   return answerOf(
     await requestJson(service, { path: ["api", "v1", "label", label, "values"], query, signal }),
   );
-}
-
-function foreignAnswer(): ToolFault {
-  return new ToolFault("upstream_unavailable", "the answer is not one of the Prometheus HTTP API", {
-    hint: "something else may answer at the link's address",
-  });
-}
-
-/** The value as an object; anything else is not an answer of Prometheus. */
-export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw foreignAnswer();
-  return value as Readonly<Record<string, unknown>>;
-}
-
-/** The value as a list, likewise. */
-export function listOf(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw foreignAnswer();
-  return value;
-}
-
-/** Text of at most `max` characters; what is absent is empty. */
-export function cutText(value: unknown, max: number): string {
-  const text = typeof value === "string" ? value : "";
-  return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
 const MAX_LABEL = 1024;

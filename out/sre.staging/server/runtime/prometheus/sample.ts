@@ -1,4 +1,5 @@
-import { labelsOf, listOf, recordOf } from "#runtime/prometheus/api";
+import { listOf, recordOf } from "#runtime/json-shape";
+import { labelsOf } from "#runtime/prometheus/api";
 import type { Labels } from "#runtime/prometheus/api";
 
 /** JSON has no NaN and no infinity: these stay the words of Prometheus. */

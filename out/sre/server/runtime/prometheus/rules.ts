@@ -1,4 +1,4 @@
-import { cutText, listOf, recordOf } from "#runtime/prometheus/api";
+import { cutText, listOf, recordOf } from "#runtime/json-shape";
 
 const MAX_NAME = 200;
 const MAX_ERROR = 300;

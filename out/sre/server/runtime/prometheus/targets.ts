@@ -1,4 +1,4 @@
-import { cutText, recordOf } from "#runtime/prometheus/api";
+import { cutText, recordOf } from "#runtime/json-shape";
 
 const MAX_TEXT = 300;
 
