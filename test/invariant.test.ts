@@ -67,7 +67,7 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     const unlinked = await sealedTreeOf(drawing(name, ""), [recipient]);
     const prefix = `MCP_${type.tools?.service ?? ""}`;
     const id = `mcp->${name}`;
-    const usesNetwork = type.tools?.ports === undefined;
+    const usesNetwork = type.builtin === undefined;
 
     // 1. one tool module
     const modules = (tree: FileTree): readonly string[] =>
