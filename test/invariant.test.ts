@@ -92,7 +92,7 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     expect(text(unlinked, "k8s/configmap.yaml")).not.toContain(prefix);
 
     // 4. egress to its pods
-    expect(surface(linked).egress.length - surface(unlinked).egress.length).toBe(usesNetwork ? 1 : 0);
+    expect(surface(linked).egress.length > surface(unlinked).egress.length).toBe(usesNetwork);
     expect(text(linked, "k8s/networkpolicy.yaml").includes(`# ${id}\n`)).toBe(usesNetwork);
     expect(text(unlinked, "k8s/networkpolicy.yaml")).not.toContain("subject");
     expect(text(unlinked, "k8s/deployment.yaml")).not.toContain(`${prefix}_`);
