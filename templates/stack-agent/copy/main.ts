@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { StartError } from "#runtime/start-error";
+import type { TopologyData } from "#runtime/stack-agent/topology-data";
+import { startAgent } from "./service/agent.ts";
+
+async function main(): Promise<void> {
+  const data = JSON.parse(readFileSync(new URL("./topology.json", import.meta.url), "utf8")) as TopologyData;
+  const agent = await startAgent({ data, environment: process.env });
+  process.stderr.write(`${data.stack}: agent listening on port ${agent.port}\n`);
+  const stop = (): void =>
+    void agent.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof StartError ? error.message : String(error);
+  process.stderr.write(`the stack agent cannot start: ${message}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,118 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { ToolFault } from "#runtime/fault";
+import { foreignHeader } from "#runtime/host-guard";
+import { authenticate } from "#runtime/identity";
+import type { ApiKeys } from "#runtime/identity";
+import { readJsonBody } from "#runtime/json-body";
+import type { Engine } from "#runtime/stack-agent/engine";
+import { answerFault, answerText, turnAway } from "./answer.ts";
+import { routeOf } from "./routes.ts";
+import type { Route } from "./routes.ts";
+import type { AgentSettings } from "./settings.ts";
+
+export interface AgentParts {
+  readonly settings: AgentSettings;
+  readonly keys: ApiKeys;
+  readonly engine: Engine;
+  /** False while the agent is shutting down. */
+  readonly isOpen: () => boolean;
+}
+
+/** A query with its longest `where` is a tenth of this. */
+const MAX_BODY_BYTES = 256 * 1024;
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2_000,
+};
+const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
+
+function isJson(contentType: string | undefined): boolean {
+  return contentType?.split(";", 1)[0]?.trim().toLowerCase() === "application/json";
+}
+
+function answerProbe(response: ServerResponse, path: string, { isOpen }: AgentParts): void {
+  if (path === "/health") return answerText(response, 200, '{"status":"ok"}');
+  if (isOpen()) return answerText(response, 200, '{"status":"ready"}');
+  answerText(response, 503, '{"status":"shutting down"}');
+}
+
+async function bodyOf(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  if (!isJson(request.headers["content-type"]))
+    throw new ToolFault("invalid_argument", "Content-Type must be application/json");
+  const body = await readJsonBody(request, response, MAX_BODY_BYTES);
+  if ("value" in body) return body.value;
+  const { status, message } = body.fault;
+  throw new ToolFault(status === 413 ? "too_large" : "invalid_argument", message);
+}
+
+async function answerRoute(
+  route: Route,
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { engine }: AgentParts,
+): Promise<void> {
+  try {
+    const body = route.method === "POST" ? await bodyOf(request, response) : undefined;
+    const rest = url.pathname.slice(route.prefix.length);
+    answerText(response, 200, await route.answer(engine, { rest, search: url.searchParams, body }));
+  } catch (thrown) {
+    if (!(thrown instanceof ToolFault)) throw thrown;
+    if (request.complete) return answerFault(response, thrown);
+    const { code, message } = thrown;
+    turnAway(request, response, code === "too_large" ? 413 : 400, { code, message });
+  }
+}
+
+/** The order of every request. Nothing is read from a body before its sender is known. */
+async function answer(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Promise<void> {
+  if (foreignHeader(request, parts.settings) !== undefined)
+    return turnAway(request, response, 403, { code: "denied", message: "Forbidden" });
+  const url = new URL(request.url ?? "/", "http://agent");
+  const isProbe = PROBES.has(url.pathname);
+  const route = routeOf(url.pathname);
+  if (route === undefined && !isProbe)
+    return turnAway(request, response, 404, { code: "not_found", message: "Not found" });
+  const method = route?.method ?? "GET";
+  if (request.method !== method) {
+    const fault = { code: "invalid_argument", message: "Method not allowed" } as const;
+    return turnAway(request, response, 405, fault, { allow: method });
+  }
+  if (route === undefined) return answerProbe(response, url.pathname, parts);
+  if (authenticate(request, parts.keys) === undefined) {
+    const fault = { code: "denied", message: "Unauthorised" } as const;
+    return turnAway(request, response, 401, fault, { "www-authenticate": "Bearer" });
+  }
+  if (!parts.isOpen()) {
+    const fault = { code: "busy", message: "Shutting down" } as const;
+    return turnAway(request, response, 503, fault, { connection: "close" });
+  }
+  await answerRoute(route, url, request, response, parts);
+}
+
+async function receive(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Promise<void> {
+  try {
+    await answer(request, response, parts);
+  } catch (thrown) {
+    // A client that left needs no answer; anything else is a fault of the agent.
+    if (request.destroyed && !request.complete) return;
+    const name = thrown instanceof Error ? thrown.name : typeof thrown;
+    process.stderr.write(`a request could not be answered (${name})\n`);
+    if (response.headersSent) response.destroy();
+    else answerFault(response, new ToolFault("internal", "the agent failed unexpectedly"));
+  }
+}
+
+/** The HTTP server of the agent: who may ask, and where each question goes. */
+export function createFrontDoor(parts: AgentParts): Server {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+    void receive(request, response, parts);
+  const server = createServer({ ...TIMEOUTS, maxHeaderSize: 16_384 }, onRequest);
+  // Without this listener Node would invite a body before its sender is known.
+  server.on("checkContinue", onRequest);
+  server.maxConnections = 1_000;
+  return server;
+}
