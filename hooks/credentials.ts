@@ -5,6 +5,8 @@ import type { Credential, CredentialFacts, LinkCredentials, LinkModule, Topology
 const PASSWORD_LENGTH = 32;
 const KEY_LENGTH = 44;
 
+type Spec = ReturnType<LinkModule["family"]["credentials"]>[number];
+
 function ownCredentials({ components }: Topology): readonly Credential[] {
   const server = components.find(({ name }) => name === "mcp");
   return [
@@ -21,6 +23,11 @@ function ownCredentials({ components }: Topology): readonly Credential[] {
 
 const byName = (a: Credential, b: Credential): number => (a.name < b.name ? -1 : 1);
 
+function lengthOf(spec: Spec): number | null {
+  if (spec.issued === true || spec.optional === true) return null;
+  return spec.key === true ? KEY_LENGTH : PASSWORD_LENGTH;
+}
+
 function credentialsOf({ link, family, environment }: LinkModule): LinkCredentials {
   const credentials = family.credentials(link).map((spec): Credential => {
     const name = `${environment}_${spec.name}`;
@@ -29,7 +36,7 @@ function credentialsOf({ link, family, environment }: LinkModule): LinkCredentia
       doc: spec.doc,
       optional: spec.optional === true,
       source: link.credentials[name] ?? { from: "implied", name },
-      length: spec.issued === true || spec.optional === true ? null : PASSWORD_LENGTH,
+      length: lengthOf(spec),
       path: link.path,
     };
   });

@@ -57,6 +57,8 @@ export interface CredentialSpec {
   readonly optional?: true;
   /** The service makes the value, as with an API token, so that it must be given; else it is made here, once. */
   readonly issued?: true;
+  /** A key of our own that is compared by its digest: it is made longer than a password. */
+  readonly key?: true;
 }
 
 /** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */

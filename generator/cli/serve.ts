@@ -19,6 +19,9 @@ async function configOf(folder: string): Promise<Readonly<Record<string, string>
   return (read.source.value as { data?: Record<string, string> }).data ?? {};
 }
 
+/** Services of the stack itself that a server outside of the cluster goes without: it does their work itself. */
+const ALONE = { MCP_AGENT_URL: "" };
+
 /**
  * Starts the emitted server as its own process and lives as long as it does. Variables that are set here win
  * over those of the ConfigMap, so a service on loopback can stand in for the one in the cluster.
@@ -31,7 +34,7 @@ export async function runServe(stack: string, options: ServeOptions): Promise<nu
   if (!/^\d{1,5}$/.test(options.port)) throw new UsageError(`--port must be a number, not "${options.port}"`);
   const child = spawn(process.execPath, ["start.mjs", ...(options.stdio === true ? ["--stdio"] : [])], {
     cwd: server,
-    env: { ...(await configOf(folder)), MCP_PORT: options.port, ...process.env },
+    env: { ...(await configOf(folder)), ...ALONE, MCP_PORT: options.port, ...process.env },
     stdio: "inherit",
   });
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));

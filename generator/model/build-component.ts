@@ -15,6 +15,8 @@ export interface Inherited {
   readonly stack: string;
   readonly clusterDomain: string;
   readonly namespace: string | null;
+  /** Where the emitted server runs; what is built in runs beside it. */
+  readonly serverNamespace: string;
   readonly group: string | null;
 }
 
@@ -140,9 +142,15 @@ function externalOf(value: Block): Component["external"] {
 }
 
 /** An external component is where its own stack put it, so nothing is inherited from this one. */
-function namespaceOf(drawn: DrawnComponent, isExternal: boolean, inherited: Inherited): string {
+function namespaceOf(
+  drawn: DrawnComponent,
+  type: ComponentType,
+  isExternal: boolean,
+  inherited: Inherited,
+): string {
   const own = textOf(drawn.value, "namespace");
   if (own !== null) return own;
+  if (type.builtin !== undefined) return inherited.serverNamespace;
   return isExternal ? "" : (inherited.namespace ?? kubernetesName(drawn.name));
 }
 
@@ -168,11 +176,11 @@ export function buildComponent(
   const { inherited } = context;
   const order = orderOf(type);
   const external = externalOf(drawn.value);
-  const namespace = namespaceOf(drawn, external !== null, inherited);
+  const namespace = namespaceOf(drawn, type, external !== null, inherited);
   const variables: Record<string, unknown> = {
     name: kubernetesName(external?.component ?? drawn.name),
     namespace,
-    stack: external?.stack ?? inherited.stack,
+    stack: kubernetesName(external?.stack ?? inherited.stack),
     cluster_domain: inherited.clusterDomain,
   };
   const attributes = attributesOf(drawn, order, variables);

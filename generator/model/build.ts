@@ -50,12 +50,14 @@ export interface Built {
   readonly links: ReadonlyMap<DrawnLink, Link>;
 }
 
-function inheritedOf({ root }: Drawing): Inherited {
+function inheritedOf({ root, components }: Drawing): Inherited {
   const defaults = blockOf(root, "defaults");
+  const namespace = textOf(defaults, "namespace");
   return {
     stack: textOf(root, "stack") ?? "",
     clusterDomain: textOf(root, "cluster_domain") ?? DEFAULT_CLUSTER_DOMAIN,
-    namespace: textOf(defaults, "namespace"),
+    namespace,
+    serverNamespace: textOf(components.get(SERVER)?.value ?? NOTHING, "namespace") ?? namespace ?? SERVER,
     group: textOf(defaults, "group"),
   };
 }
@@ -65,6 +67,7 @@ function isSame(a: Inherited, b: Inherited): boolean {
     a.stack === b.stack &&
     a.clusterDomain === b.clusterDomain &&
     a.namespace === b.namespace &&
+    a.serverNamespace === b.serverNamespace &&
     a.group === b.group
   );
 }

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { engineAt } from "#runtime/stack-agent/load";
+import { embeddedAgent } from "#runtime/stack-agent/embedded";
 import { defineModule } from "#runtime/tool";
 import type { ToolResult } from "#runtime/tool";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -21,7 +21,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "topogate-stack-agent-"));
   const file = join(folder, "topology.json");
   writeFileSync(file, JSON.stringify(SHOP));
-  const here = defineModule({ ...tools, open: () => engineAt(pathToFileURL(file)) as never });
+  const here = defineModule({ ...tools, open: () => embeddedAgent(pathToFileURL(file)) as never });
   topology = openModule(here, {});
 });
 
@@ -212,7 +212,7 @@ describe("the folder of an emitted server", () => {
     writeFileSync(
       join(server, "call.ts"),
       `import { tools } from "./tools/stack_agent.ts";
-       const client = tools.open(undefined as never);
+       const client = tools.open({ text: (_name, fallback) => fallback } as never);
        const tool = tools.tools.find(({ name }) => name === "get_component_links");
        const args = { component: "kafka", direction: "inbound", limit: 1 } as never;
        const result = await tool?.handler(args, { client, signal: new AbortController().signal });

@@ -1,8 +1,9 @@
 import { ToolFault } from "#runtime/fault";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { slot } from "#runtime/slot";
-import type { Answer, Engine } from "#runtime/stack-agent/engine";
-import { engineAt } from "#runtime/stack-agent/load";
+import { openAgent } from "#runtime/stack-agent/agent";
+import type { StackAgent } from "#runtime/stack-agent/agent";
+import type { Answer } from "#runtime/stack-agent/engine";
 import {
   MAX_COMMAND,
   MAX_FIELD,
@@ -19,15 +20,15 @@ export const link: LinkFacts = slot("link", {
   id: "mcp->stack_agent",
   component: "stack_agent",
   type: "stack_agent",
-  env: "MCP_STACK_AGENT",
-  host: "stack-agent.stack-agent.svc.cluster.local",
-  port: 8000,
+  env: "MCP_AGENT",
+  host: "stack-agent.mcp.svc.cluster.local",
+  port: 8090,
 });
 
-/** The drawing stands beside the server's entry point; the engine over it is made at the first call. */
+/** The drawing stands beside the server's entry point, for when no agent runs as a service. */
 const TOPOLOGY = new URL("../topology.json", import.meta.url);
 
-type Context = CallContext<() => Engine>;
+type Context = CallContext<StackAgent>;
 
 const DEFAULT_ROWS = 100;
 const MAX_ROWS = 500;
@@ -84,7 +85,7 @@ const queryTopology = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => resultOf(client().query(args)),
+  handler: async (args, { client, signal }: Context) => resultOf(await client.query(args, signal)),
 });
 
 const listComponents = defineTool({
@@ -93,7 +94,8 @@ const listComponents = defineTool({
   description: `Every component with its type, namespace and group; at most ${MAX_ROWS} per page.`,
   effect: "read",
   parameters: { limit, cursor },
-  handler: async (args, { client }: Context) => resultOf(client().query({ source: "all", ...args })),
+  handler: async (args, { client, signal }: Context) =>
+    resultOf(await client.query({ source: "all", ...args }, signal)),
 });
 
 const getComponentLinks = defineTool({
@@ -107,14 +109,10 @@ const getComponentLinks = defineTool({
     limit,
     cursor,
   },
-  handler: async ({ component: name, direction, ...page }, { client }: Context) =>
-    resultOf(
-      client().query({
-        source: componentOnly(name),
-        target: direction === "outbound" ? "links_to" : "links_from",
-        ...page,
-      }),
-    ),
+  handler: async ({ component: name, direction, ...page }, { client, signal }: Context) => {
+    const target = direction === "outbound" ? "links_to" : "links_from";
+    return resultOf(await client.query({ source: componentOnly(name), target, ...page }, signal));
+  },
 });
 
 /** A tool that takes a component's name takes no other source. */
@@ -140,7 +138,8 @@ const runTest = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => testsOf(client().query({ ...args, limit: MAX_ROWS })),
+  handler: async (args, { client, signal }: Context) =>
+    testsOf(await client.query({ ...args, limit: MAX_ROWS }, signal)),
 });
 
 const getStackStructure = defineTool({
@@ -149,8 +148,8 @@ const getStackStructure = defineTool({
   description: "Every component with its number of sub-components by kind and what it links to.",
   effect: "read",
   parameters: { limit, cursor },
-  handler: async (args, { client }: Context) => {
-    const { total, next_cursor, ...data } = client().structure(args);
+  handler: async (args, { client, signal }: Context) => {
+    const { total, next_cursor, ...data } = await client.structure(args, signal);
     return { data, page: { returned: data.components.length, total, next_cursor } };
   },
 });
@@ -161,7 +160,9 @@ const getAvailableFields = defineTool({
   description: "The {variables} that a command may use on a component, with their values; secrets are ***.",
   effect: "read",
   parameters: { component },
-  handler: async ({ component: name }, { client }: Context) => ({ data: client().fields(name) }),
+  handler: async ({ component: name }, { client, signal }: Context) => ({
+    data: await client.fields(name, signal),
+  }),
 });
 
 const getEnvironmentProfile = defineTool({
@@ -170,12 +171,14 @@ const getEnvironmentProfile = defineTool({
   description: "The components by category (group), and for each how far AI reaches: access word and tools.",
   effect: "read",
   parameters: { category: text({ max: MAX_SOURCE, optional: true }) },
-  handler: async ({ category }, { client }: Context) => ({ data: client().profile(category) }),
+  handler: async ({ category }, { client, signal }: Context) => ({
+    data: await client.profile(category, signal),
+  }),
 });
 
-export const tools = defineModule<() => Engine>({
+export const tools = defineModule<StackAgent>({
   link,
-  open: () => engineAt(TOPOLOGY),
+  open: (settings) => openAgent(link, settings, TOPOLOGY),
   close: async () => undefined,
   tools: [
     queryTopology,

@@ -117,8 +117,8 @@ export const COMPONENTS: readonly ComponentData[] = [
     host: "prometheus.sre.example.com",
     external: { stack: "sre", component: "prometheus-master" },
   }),
-  component("stack_agent", "ai", "stack-agent", 8000, {
-    host: `stack-agent.stack-agent.${SUFFIX}`,
+  component("stack_agent", "ai", "mcp", 8090, {
+    host: `shop-agent.mcp.${SUFFIX}`,
     builtin: true,
   }),
   component("valkey", "cache", "cache", 6379, { attributes: { db: 0, tls: false }, secrets: ["password"] }),
@@ -205,4 +205,5 @@ export const SHOP: TopologyData = {
       tools: ["valkey_get", "valkey_set"],
     },
   ],
+  documents: [],
 };

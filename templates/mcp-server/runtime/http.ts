@@ -33,6 +33,8 @@ export interface HttpRequest {
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
+  readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
 
 function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
@@ -159,7 +161,7 @@ async function answerTo(service: HttpService, request: HttpRequest, gone: AbortC
   const response = await fetch(urlOf(service, request), { ...initOf(service, request), signal });
   const body = await bodyOf(response);
   if (response.ok) return body.json();
-  throw explain(response.status, body.text, service.base);
+  throw request.faultIn?.(response.status, body.text) ?? explain(response.status, body.text, service.base);
 }
 
 /**

@@ -2,6 +2,8 @@ import { decodeCursor, encodeCursor } from "#runtime/cursor";
 import { availableFields } from "./available-fields.ts";
 import type { AvailableFields } from "./available-fields.ts";
 import { previewRow, refuseRun } from "./command.ts";
+import { stackDna } from "./dna.ts";
+import type { StackDna } from "./dna.ts";
 import { fieldReader, vocabularyOf } from "./fields.ts";
 import type { Vocabulary } from "./fields.ts";
 import { environmentProfile } from "./profile.ts";
@@ -14,6 +16,8 @@ import { answerRow, rowsOf } from "./rows.ts";
 import { nodesOf } from "./source.ts";
 import { stackStructure } from "./structure.ts";
 import type { StackStructure } from "./structure.ts";
+import { stackSummary } from "./summary.ts";
+import type { StackSummary } from "./summary.ts";
 import type { TopologyData } from "./topology-data.ts";
 import { buildIndex } from "./topology-index.ts";
 import type { AnswerRow, Node, TopologyIndex } from "./topology-index.ts";
@@ -43,6 +47,9 @@ export interface Engine {
   fields(component: string): AvailableFields;
   /** The inventory by category, and what of it AI reaches. */
   profile(category?: string): EnvironmentProfile;
+  summary(): StackSummary;
+  /** The whole stack in one answer; a stack that is too large for that says what was left out. */
+  dna(): StackDna;
 }
 
 interface State {
@@ -161,5 +168,7 @@ export function createEngine(data: TopologyData): Engine {
     structure: (page = {}) => stackStructure(state.index, page),
     fields: (component) => availableFields(state.index, component),
     profile: (category) => environmentProfile(state.index, state.reach(), category),
+    summary: () => stackSummary(state.index),
+    dna: () => stackDna(state.index),
   };
 }

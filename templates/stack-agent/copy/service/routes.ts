@@ -81,6 +81,22 @@ export const ROUTES: readonly Route[] = [
       return JSON.stringify(engine.profile(parameters.get("category")));
     },
   },
+  {
+    method: "GET",
+    prefix: "/metadata/summary",
+    answer: (engine, { search }) => {
+      parametersOf(search, []);
+      return JSON.stringify(engine.summary());
+    },
+  },
+  {
+    method: "GET",
+    prefix: "/metadata/dna",
+    answer: (engine, { search }) => {
+      parametersOf(search, []);
+      return JSON.stringify(engine.dna());
+    },
+  },
 ];
 
 /** The route of a path, whatever the method. */
