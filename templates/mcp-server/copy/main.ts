@@ -21,7 +21,6 @@ async function main(): Promise<void> {
     adapter: createAdapter,
     transport,
   });
-  if (server.port !== null) process.stderr.write(`${registry.stack}: listening on port ${server.port}\n`);
   const stop = (): void =>
     void server.close().then(
       () => process.exit(0),
@@ -29,6 +28,7 @@ async function main(): Promise<void> {
     );
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  if (server.port !== null) process.stderr.write(`${registry.stack}: listening on port ${server.port}\n`);
   void server.ended.then(stop);
 }
 

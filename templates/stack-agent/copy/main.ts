@@ -6,7 +6,6 @@ import { startAgent } from "./service/agent.ts";
 async function main(): Promise<void> {
   const data = JSON.parse(readFileSync(new URL("./topology.json", import.meta.url), "utf8")) as TopologyData;
   const agent = await startAgent({ data, environment: process.env });
-  process.stderr.write(`${data.stack}: agent listening on port ${agent.port}\n`);
   const stop = (): void =>
     void agent.close().then(
       () => process.exit(0),
@@ -14,6 +13,7 @@ async function main(): Promise<void> {
     );
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  process.stderr.write(`${data.stack}: agent listening on port ${agent.port}\n`);
 }
 
 main().catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FaultCode, ToolFault } from "#runtime/fault";
+import type { FaultCode } from "#runtime/fault";
 
 /** Statuses of the faults that a caller can do something about; anything else is a 500. */
 const STATUSES: Readonly<Partial<Record<FaultCode, number>>> = {
@@ -27,24 +27,32 @@ export function answerText(response: ServerResponse, status: number, text: strin
   response.end(text);
 }
 
-export function answerFault(response: ServerResponse, fault: ToolFault): void {
-  const { code, message, hint } = fault;
-  answerText(response, STATUSES[code] ?? 500, JSON.stringify({ code, message, hint }));
+/** What a refused caller reads. */
+export interface Refusal {
+  readonly code: FaultCode;
+  readonly message: string;
+  readonly hint?: string | undefined;
 }
 
-/** Answers without having read the body; a client that goes on sending is cut off after a moment. */
+/**
+ * Says what is wrong. A client that is still sending a body is not listened to, and cut off after a moment.
+ */
 export function turnAway(
   request: IncomingMessage,
   response: ServerResponse,
-  status: number,
-  fault: { readonly code: FaultCode; readonly message: string },
-  headers: Readonly<Record<string, string>> = {},
+  { code, message, hint }: Refusal,
+  { status = STATUSES[code] ?? 500, headers = {} }: Manner = {},
 ): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  answerText(response, status, JSON.stringify(fault));
+  answerText(response, status, JSON.stringify({ code, message, hint }));
   if (request.complete) return;
   request.resume();
   const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);
   cut.unref();
   request.once("close", () => clearTimeout(cut));
+}
+
+interface Manner {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import type { Engine } from "#runtime/stack-agent/engine";
-import { answerFault, answerText, turnAway } from "./answer.ts";
+import { answerText, turnAway } from "./answer.ts";
 import { routeOf } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import type { AgentSettings } from "./settings.ts";
@@ -61,34 +61,32 @@ async function answerRoute(
     answerText(response, 200, await route.answer(engine, { rest, search: url.searchParams, body }));
   } catch (thrown) {
     if (!(thrown instanceof ToolFault)) throw thrown;
-    if (request.complete) return answerFault(response, thrown);
-    const { code, message } = thrown;
-    turnAway(request, response, code === "too_large" ? 413 : 400, { code, message });
+    turnAway(request, response, thrown);
   }
 }
 
 /** The order of every request. Nothing is read from a body before its sender is known. */
 async function answer(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Promise<void> {
   if (foreignHeader(request, parts.settings) !== undefined)
-    return turnAway(request, response, 403, { code: "denied", message: "Forbidden" });
+    return turnAway(request, response, { code: "denied", message: "Forbidden" });
   const url = new URL(request.url ?? "/", "http://agent");
   const isProbe = PROBES.has(url.pathname);
   const route = routeOf(url.pathname);
   if (route === undefined && !isProbe)
-    return turnAway(request, response, 404, { code: "not_found", message: "Not found" });
+    return turnAway(request, response, { code: "not_found", message: "Not found" });
   const method = route?.method ?? "GET";
   if (request.method !== method) {
     const fault = { code: "invalid_argument", message: "Method not allowed" } as const;
-    return turnAway(request, response, 405, fault, { allow: method });
+    return turnAway(request, response, fault, { status: 405, headers: { allow: method } });
   }
   if (route === undefined) return answerProbe(response, url.pathname, parts);
   if (authenticate(request, parts.keys) === undefined) {
     const fault = { code: "denied", message: "Unauthorised" } as const;
-    return turnAway(request, response, 401, fault, { "www-authenticate": "Bearer" });
+    return turnAway(request, response, fault, { status: 401, headers: { "www-authenticate": "Bearer" } });
   }
   if (!parts.isOpen()) {
     const fault = { code: "busy", message: "Shutting down" } as const;
-    return turnAway(request, response, 503, fault, { connection: "close" });
+    return turnAway(request, response, fault, { headers: { connection: "close" } });
   }
   await answerRoute(route, url, request, response, parts);
 }
@@ -102,7 +100,7 @@ async function receive(request: IncomingMessage, response: ServerResponse, parts
     const name = thrown instanceof Error ? thrown.name : typeof thrown;
     process.stderr.write(`a request could not be answered (${name})\n`);
     if (response.headersSent) response.destroy();
-    else answerFault(response, new ToolFault("internal", "the agent failed unexpectedly"));
+    else turnAway(request, response, { code: "internal", message: "the agent failed unexpectedly" });
   }
 }
 
