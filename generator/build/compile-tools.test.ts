@@ -49,7 +49,16 @@ export const tools = defineModule({ tools: [get, set, remove] });
 
 function emitted(writeTools: readonly string[], prefix = "thing"): string {
   const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
-  const module = { from: "templates/thing/tools.ts", folder: "thing", runtime: [], pieces, slots, tools: [] };
+  const module = {
+    from: "templates/thing/tools.ts",
+    folder: "thing",
+    runtime: [],
+    pieces,
+    slots,
+    tools: [],
+    resources: [],
+    prompts: [],
+  };
   return specialize(module, { prefix, slots: { names: ["a", "b"] }, writeTools: new Set(writeTools) });
 }
 
@@ -89,7 +98,16 @@ describe("the cut of write tools", () => {
 
   it("a value in a slot cannot leave its literal", () => {
     const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
-    const module = { from: "x", folder: "thing", runtime: [], pieces, slots, tools: [] };
+    const module = {
+      from: "x",
+      folder: "thing",
+      runtime: [],
+      pieces,
+      slots,
+      tools: [],
+      resources: [],
+      prompts: [],
+    };
     const nasty = ['"; process.exit(1); //', "`${process.env}`", "\u2028\u202e", "*/"];
     const text = specialize(module, { prefix: "thing", slots: { names: nasty }, writeTools: new Set() });
     const literal = /readonly string\[\] = (\[[\s\S]*?\n?\]);/.exec(text)?.[1] ?? "";

@@ -75,6 +75,16 @@ export interface NamespaceRights {
   }[];
 }
 
+/** What the playbooks of a stack ask, of whatever tools its links give. */
+export type PlaybookQuestion = "alerts" | "cluster" | "deployments" | "health" | "logs" | "metrics";
+
+export interface PlaybookStep {
+  /** A read tool of the module, by its name there. */
+  readonly tool: string;
+  /** Plain words that follow the tool's name in a sentence: "to see what fires now". */
+  readonly how: string;
+}
+
 export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   /** Of the tool names in the module's source, without `_`: `valkey`. */
   readonly prefix: string;
@@ -93,6 +103,8 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   credentials(link: McpLink): readonly CredentialSpec[];
   /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
   ports?(link: McpLink): readonly number[];
+  /** The questions of playbooks that the type's tools answer. */
+  readonly playbooks?: Readonly<Partial<Record<PlaybookQuestion, PlaybookStep>>>;
   /**
    * What the named tools need of the Kubernetes API itself. A server gets a service account token only when
    * some link says so; left out, the link needs nothing.

@@ -1,7 +1,7 @@
 /** The contracts of `hooks/` (what follows from a drawing) and of `output.ts` files (which files show it). */
 import type { CompiledCatalog, CompiledModule, CompiledTool } from "../catalog/compiled.ts";
 import type { JsonLayout } from "../emit/json-text.ts";
-import type { ToolFamily } from "../catalog/contract.ts";
+import type { PlaybookQuestion, ToolFamily } from "../catalog/contract.ts";
 import type { McpLink, Topology } from "../model/topology.ts";
 
 /** One `mcp` link with everything that its type's folder says about it. */
@@ -13,6 +13,8 @@ export interface LinkModule {
   readonly environment: string;
   /** What the link registers: the read tools, and the write tools that the drawing keeps. */
   readonly tools: readonly CompiledTool[];
+  /** How AI sees a tool that the module itself calls by this name. */
+  nameOf(tool: string): string;
   /** Whether the type has write tools at all, drawn or not. */
   readonly canWrite: boolean;
   /** Files of the type's folder that the link's tools import, to be copied: paths in this project. */
@@ -78,4 +80,4 @@ export function defineOutput(output: Output): Output {
 export { npmPackage } from "../emit/npm-package.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
 export type { Credential, CredentialFacts, LinkCredentials } from "../credentials/credential.ts";
-export type { CompiledTool, McpLink, Topology };
+export type { CompiledTool, McpLink, PlaybookQuestion, Topology };

@@ -120,6 +120,12 @@ const family = {
       name: `${part}_PASSWORD`,
       doc: `Password of the link's own account that ${writes ? "writes" : "reads"} ${name}.`,
     })),
+  playbooks: {
+    health: {
+      tool: "pg_health",
+      how: "for each database, to see connections, locks, replication and vacuum",
+    },
+  },
 };
 
 export const postgresql = defineComponent<typeof module>({

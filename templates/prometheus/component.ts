@@ -32,5 +32,12 @@ export default defineComponent<typeof module>({
       { name: "PASSWORD", doc: "Password of that user.", optional: true },
       { name: "TOKEN", doc: "Bearer token, in place of user and password.", optional: true },
     ],
+    playbooks: {
+      alerts: { tool: "prom_alerts", how: "to see what fires now, and since when" },
+      metrics: {
+        tool: "prom_query_range",
+        how: "with a query on the component's own series, such as up, its errors and its latencies, over the time in question",
+      },
+    },
   },
 });

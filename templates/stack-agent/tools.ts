@@ -12,6 +12,8 @@ import {
   MAX_VERIFY_DELAY,
   TARGETS,
 } from "#runtime/stack-agent/query";
+import { playbooksIn } from "#runtime/stack-agent/playbooks";
+import { completeNames, resourcesIn } from "#runtime/stack-agent/resources";
 import { MAX_CONDITIONS, OPERATOR_NAMES } from "#runtime/stack-agent/where";
 import { defineModule, defineTool } from "#runtime/tool";
 import type { CallContext, LinkFacts, ToolResult } from "#runtime/tool";
@@ -189,4 +191,7 @@ export const tools = defineModule<StackAgent>({
     getAvailableFields,
     getEnvironmentProfile,
   ],
+  prompts: playbooksIn(new URL("../prompts/", import.meta.url)),
+  resources: resourcesIn(new URL("../resources/", import.meta.url)),
+  complete: completeNames,
 });

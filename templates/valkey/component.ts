@@ -63,6 +63,9 @@ const shape = {
       { name: "DB", value: String(link.component.attributes["db"] ?? 0) },
     ],
     credentials: () => [{ name: "PASSWORD", doc: "Password of the link's own account on the server." }],
+    playbooks: {
+      health: { tool: "valkey_info", how: "to see memory, clients, replication and evictions" },
+    },
   },
 } as const;
 

@@ -1,3 +1,4 @@
+import type { Complete, Prompt, Resource } from "#runtime/content";
 import { inputSchemaOf } from "#runtime/parameter";
 import type { ArgumentsOf, JsonSchema, Parameters } from "#runtime/parameter";
 import type { Settings } from "#runtime/settings";
@@ -72,6 +73,9 @@ export interface ToolModule<Client = unknown> {
   open(settings: Settings): Client;
   close(client: Client): Promise<void>;
   readonly tools: readonly Tool<Client>[];
+  readonly resources?: readonly Resource<Client>[];
+  readonly prompts?: readonly Prompt[];
+  readonly complete?: Complete<Client>;
 }
 
 /** A module whose client type is no longer of interest: what the server holds. */
