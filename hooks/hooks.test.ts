@@ -130,13 +130,13 @@ describe("egress", () => {
       ["audit_cache", ["audit-cache.audit-cache.svc.cluster.local:6379"], null],
       ["far_cache", [], "external, and drawn without cidr or namespace"],
       ["near_cache", ["near.example.com:6379"], null],
-      ["stack_agent", ["caches-agent.mcp.svc.cluster.local:8090"], null],
+      ["stack_agent", ["caches-agent.caches.svc.cluster.local:8090"], null],
       ["valkey", ["valkey.cache.svc.cluster.local:6379"], null],
       ["wide_cache", ["wide.example.com:6379"], null],
     ]);
     expect(targets).toEqual([
       "audit-cache.audit-cache.svc.cluster.local:6379",
-      "caches-agent.mcp.svc.cluster.local:8090",
+      "caches-agent.caches.svc.cluster.local:8090",
       "near.example.com:6379",
       "valkey.cache.svc.cluster.local:6379",
       "wide.example.com:6379",

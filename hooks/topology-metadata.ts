@@ -141,7 +141,11 @@ export default defineHook({
       components: topology.components.map(componentMetadata),
       links: topology.links.map((link) => linkMetadata(link, widest)),
       reach: generation.links.map(reachMetadata),
-      documents: [],
+      documents: topology.documents.map(({ component, attribute, content }) => ({
+        component,
+        attribute,
+        document: content,
+      })),
     };
   },
 });

@@ -12,6 +12,8 @@ export type AttributeSpec =
       readonly pattern?: string;
       /** The value is the name of a component of one of these types. */
       readonly componentOf?: readonly string[];
+      /** The value names a JSON or YAML file, relative to the stack file, whose content belongs to the drawing. */
+      readonly document?: true;
     } & Doc<string>)
   | ({ readonly kind: "integer"; readonly min?: number; readonly max?: number } & Doc<number>)
   | ({ readonly kind: "flag" } & Doc<boolean>)

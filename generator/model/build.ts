@@ -16,6 +16,7 @@ import { buildComponent } from "./build-component.ts";
 import type { Inherited } from "./build-component.ts";
 import { buildLink } from "./build-link.ts";
 import { canonicalDrawing } from "./canonical-drawing.ts";
+import { kubernetesName } from "./naming.ts";
 import { resolveEnd } from "./references.ts";
 import type { Components } from "./references.ts";
 import { buildServerSettings } from "./server-settings.ts";
@@ -53,11 +54,13 @@ export interface Built {
 function inheritedOf({ root, components }: Drawing): Inherited {
   const defaults = blockOf(root, "defaults");
   const namespace = textOf(defaults, "namespace");
+  const stack = textOf(root, "stack") ?? "";
+  const server = textOf(components.get(SERVER)?.value ?? NOTHING, "namespace");
   return {
-    stack: textOf(root, "stack") ?? "",
+    stack,
     clusterDomain: textOf(root, "cluster_domain") ?? DEFAULT_CLUSTER_DOMAIN,
     namespace,
-    serverNamespace: textOf(components.get(SERVER)?.value ?? NOTHING, "namespace") ?? namespace ?? SERVER,
+    serverNamespace: server ?? namespace ?? kubernetesName(stack),
     group: textOf(defaults, "group"),
   };
 }
@@ -239,6 +242,7 @@ export function buildTopology(input: BuildInput): Built {
     server: buildServerSettings(drawing.components.get(SERVER)?.value ?? {}),
     exports: buildExports(blockOf(root, "exports")),
     access: buildAccessRules(blockOf(root, "access")),
+    documents: [],
     get drawing() {
       canonical ??= canonicalDrawing(drawing, resolved, ai);
       return canonical;

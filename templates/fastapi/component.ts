@@ -10,7 +10,7 @@ const shape = {
 } as const;
 
 const attributes = {
-  openapi: text({ doc: "OpenAPI document of the service, relative to the stack file." }),
+  openapi: text({ doc: "OpenAPI document of the service, relative to the stack file.", document: true }),
   image: text({ doc: "Container image." }),
 };
 

@@ -6,7 +6,8 @@ export default defineComponent({
   summary: "The MCP server that is generated from the links of mcp.",
   group: "ai",
   port: 8080,
-  host: "{name}.{namespace}.svc.{cluster_domain}",
+  host: "{stack}-mcp.{namespace}.svc.{cluster_domain}",
+  podLabels: { "app.kubernetes.io/name": "{stack}-mcp" },
   builtin: "mcp",
   attributes: {
     framework: choice({

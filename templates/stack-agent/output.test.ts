@@ -57,10 +57,10 @@ describe("what a link to the stack agent emits", () => {
   it("S21: the server is told where the agent is, and both need one token", async () => {
     const tree = await treeOf(drawing("stack_agent: read"), "caches");
     expect(tree.get("k8s/configmap.yaml")?.text).toContain(
-      '"MCP_AGENT_URL": "http://caches-agent.mcp.svc.cluster.local:8090"',
+      '"MCP_AGENT_URL": "http://caches-agent.caches.svc.cluster.local:8090"',
     );
     const lock = JSON.parse(tree.get("server/surface.lock.json")?.text ?? "{}") as Record<string, unknown>;
     expect(lock["credentials"]).toEqual(["MCP_AGENT_TOKEN", "MCP_API_KEY"]);
-    expect(lock["egress"]).toEqual(["caches-agent.mcp.svc.cluster.local:8090"]);
+    expect(lock["egress"]).toEqual(["caches-agent.caches.svc.cluster.local:8090"]);
   });
 });

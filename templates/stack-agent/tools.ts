@@ -23,7 +23,7 @@ export const link: LinkFacts = slot("link", {
   component: "stack_agent",
   type: "stack_agent",
   env: "MCP_AGENT",
-  host: "stack-agent.mcp.svc.cluster.local",
+  host: "stack-agent.stack.svc.cluster.local",
   port: 8090,
 });
 

@@ -24,6 +24,7 @@ export async function emitStack(
     catalog: catalog.types,
     validate: catalog.validators,
     modules: catalog.modules,
+    documents: (named) => readFileSync(join(ROOT, "stacks", named)),
     neighbours: (other) => readFileSync(join(ROOT, "stacks", `${other}.yaml`)),
   });
   if (stack === null) throw new Error(diagnostics.map(({ message }) => message).join("\n"));

@@ -165,9 +165,9 @@ describe("who may ask", () => {
 
   it.each([
     ["evil.example", 403],
-    ["shop-agent.mcp.svc.cluster.local.evil.example", 403],
-    ["shop-agent.mcp.svc.cluster.local:8090", 200],
-    ["shop-agent.mcp:8090", 200],
+    ["shop-agent.shop.svc.cluster.local.evil.example", 403],
+    ["shop-agent.shop.svc.cluster.local:8090", 200],
+    ["shop-agent.shop:8090", 200],
     ["localhost", 200],
   ])("host %s is answered %i", async (host, status) => {
     expect((await get("/metadata/summary", { ...bearer(), host })).status).toBe(status);

@@ -96,7 +96,12 @@ export const COMPONENTS: readonly ComponentData[] = [
     host: `loki-gateway.monitoring.${SUFFIX}`,
     secrets: ["password"],
   }),
-  component("mcp", "ai", "mcp", 8080, { type: "fastmcp", builtin: true, secrets: ["api_key"] }),
+  component("mcp", "ai", "shop", 8080, {
+    type: "fastmcp",
+    host: `shop-mcp.shop.${SUFFIX}`,
+    builtin: true,
+    secrets: ["api_key"],
+  }),
   component("prometheus", "monitoring", "monitoring", 9090),
   component("rabbitmq", "messaging", "messaging", 5672, {
     attributes: { management_port: 15672, vhost: "/" },
@@ -117,8 +122,8 @@ export const COMPONENTS: readonly ComponentData[] = [
     host: "prometheus.sre.example.com",
     external: { stack: "sre", component: "prometheus-master" },
   }),
-  component("stack_agent", "ai", "mcp", 8090, {
-    host: `shop-agent.mcp.${SUFFIX}`,
+  component("stack_agent", "ai", "shop", 8090, {
+    host: `shop-agent.shop.${SUFFIX}`,
     builtin: true,
   }),
   component("valkey", "cache", "cache", 6379, { attributes: { db: 0, tls: false }, secrets: ["password"] }),
