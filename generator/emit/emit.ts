@@ -1,5 +1,5 @@
 import type { CompiledCatalog } from "../catalog/compiled.ts";
-import type { FileSpec, Generation } from "../hook/contract.ts";
+import type { Facts, FileSpec, Generation } from "../hook/contract.ts";
 import { runHooks } from "../hook/run.ts";
 import { readSource } from "../load/source.ts";
 import type { Topology } from "../model/topology.ts";
@@ -70,13 +70,21 @@ async function verify(path: string, file: GeneratedFile): Promise<void> {
   }
 }
 
-/** The whole output of one topology in memory: hooks, then files, each checked. */
-export async function emit(topology: Topology, catalog: CompiledCatalog): Promise<FileTree> {
+/** Everything that follows from a drawing, before any file shows it. */
+export function derive(
+  topology: Topology,
+  catalog: CompiledCatalog,
+): { readonly generation: Generation; readonly facts: Facts } {
   const generation = {
     ...catalog,
     links: topology.mcpLinks.map((link) => linkModule(catalog, topology, link)),
   };
-  const facts = runHooks(catalog.hooks, topology, generation);
+  return { generation, facts: runHooks(catalog.hooks, topology, generation) };
+}
+
+/** The whole output of one topology in memory: hooks, then files, each checked. */
+export async function emit(topology: Topology, catalog: CompiledCatalog): Promise<FileTree> {
+  const { generation, facts } = derive(topology, catalog);
   const tree = new Map<string, GeneratedFile>();
   for (const output of catalog.outputs) {
     for (const spec of output.files(topology, facts, generation)) {

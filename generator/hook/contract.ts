@@ -71,6 +71,15 @@ export interface Output {
   /** npm packages that its files may need, whatever is drawn. */
   readonly libraries?: readonly string[];
   files(topology: Topology, facts: Facts, generation: Generation): readonly FileSpec[];
+  /** Answers a question about the stack as the emitted service would, for `topogate query`. */
+  query?(facts: Facts, question: string): QueryAnswer;
+}
+
+export interface QueryAnswer {
+  /** The JSON that the service would send. */
+  readonly text: string;
+  /** False when the service would refuse the question. */
+  readonly ok: boolean;
 }
 
 export function defineOutput(output: Output): Output {

@@ -1,5 +1,9 @@
 import { defineOutput, npmPackage } from "#hook";
-import type { FileSpec, Generation, Topology } from "#hook";
+import type { FileSpec, Generation, QueryAnswer, Topology } from "#hook";
+import { ToolFault } from "#runtime/fault";
+import { parseBody } from "#runtime/stack-agent/body";
+import { createEngine } from "#runtime/stack-agent/engine";
+import type { TopologyData } from "#runtime/stack-agent/topology-data";
 
 const HERE = "templates/stack-agent";
 const SHARED = "templates/mcp-server";
@@ -67,6 +71,18 @@ function agentFiles(topology: Topology, generation: Generation): readonly FileSp
   ];
 }
 
+/** What `POST /metadata/q` would answer, from the drawing instead of from `topology.json`. */
+function answerOf(data: TopologyData, question: string): QueryAnswer {
+  try {
+    const engine = createEngine(data);
+    return { ok: true, text: engine.serialise(engine.query(parseBody(Buffer.from(question)))) };
+  } catch (error) {
+    if (!(error instanceof ToolFault)) throw error;
+    const { code, message, hint } = error;
+    return { ok: false, text: JSON.stringify({ code, message, hint }) };
+  }
+}
+
 /**
  * `topology.json` for the topology tools, which read it in the server's own process, and the agent as a service
  * of its own over the same data. Only a stack with a link to the stack agent has them.
@@ -89,4 +105,5 @@ export default defineOutput({
       ...agentFiles(topology, generation),
     ];
   },
+  query: (facts, question) => answerOf(facts["topology-metadata"] as TopologyData, question),
 });

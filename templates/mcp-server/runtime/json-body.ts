@@ -3,7 +3,7 @@ import { parseStrictJson } from "#runtime/strict-json";
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Why a body is not a JSON object that the server looks at. */
+/** Why a body is not a JSON-RPC message that the server looks at. */
 export interface BodyFault {
   readonly status: 400 | 413;
   /** JSON-RPC error code. */
@@ -15,8 +15,16 @@ export type Body = { readonly value: unknown } | { readonly fault: BodyFault };
 function faulty(status: 400 | 413, code: number, message: string): Body {
   return { fault: { status, code, message } };
 }
+const TOO_LARGE = faulty(413, -32_600, `The body must not be larger than ${MAX_BYTES} bytes`);
 
-async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+/** The bytes of a body, or `undefined` for more than `maxBytes`; rejects only when the client leaves. */
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
+  // The client of an `Expect: 100-continue` has waited until now, that is until it was authenticated.
+  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -40,7 +48,7 @@ function parse(bytes: Buffer): Body {
     if (Array.isArray(value))
       return faulty(400, -32_600, "Batches are not accepted: send one message per request");
     if (typeof value !== "object" || value === null)
-      return faulty(400, -32_600, "The body must be a JSON object");
+      return faulty(400, -32_600, "The body must be a JSON-RPC message");
     return { value };
   } catch {
     return faulty(400, -32_700, "The body is not valid JSON");
@@ -48,14 +56,7 @@ function parse(bytes: Buffer): Body {
 }
 
 /** Reads and parses a body within the limits; rejects only when the client leaves. */
-export async function readJsonBody(
-  request: IncomingMessage,
-  response: ServerResponse,
-  maxBytes: number = MAX_BYTES,
-): Promise<Body> {
-  // The client of an `Expect: 100-continue` has waited until now, that is until it was authenticated.
-  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
-  const bytes = await readBytes(request, maxBytes);
-  if (bytes === undefined) return faulty(413, -32_600, `The body must not be larger than ${maxBytes} bytes`);
-  return parse(bytes);
+export async function readJsonBody(request: IncomingMessage, response: ServerResponse): Promise<Body> {
+  const bytes = await readBody(request, response, MAX_BYTES);
+  return bytes === undefined ? TOO_LARGE : parse(bytes);
 }

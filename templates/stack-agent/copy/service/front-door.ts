@@ -4,7 +4,8 @@ import { ToolFault } from "#runtime/fault";
 import { foreignHeader } from "#runtime/host-guard";
 import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
-import { readJsonBody } from "#runtime/json-body";
+import { readBody } from "#runtime/json-body";
+import { parseBody } from "#runtime/stack-agent/body";
 import type { Engine } from "#runtime/stack-agent/engine";
 import { answerText, turnAway } from "./answer.ts";
 import { routeOf } from "./routes.ts";
@@ -42,10 +43,9 @@ function answerProbe(response: ServerResponse, path: string, { isOpen }: AgentPa
 async function bodyOf(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
   if (!isJson(request.headers["content-type"]))
     throw new ToolFault("invalid_argument", "Content-Type must be application/json");
-  const body = await readJsonBody(request, response, MAX_BODY_BYTES);
-  if ("value" in body) return body.value;
-  const { status, message } = body.fault;
-  throw new ToolFault(status === 413 ? "too_large" : "invalid_argument", message);
+  const bytes = await readBody(request, response, MAX_BODY_BYTES);
+  if (bytes !== undefined) return parseBody(bytes);
+  throw new ToolFault("too_large", `the query must not be larger than ${MAX_BODY_BYTES} bytes`);
 }
 
 async function answerRoute(
