@@ -1,6 +1,9 @@
 import { defineOutput } from "#hook";
 
-/** `topology.json`, which the topology tools read; only a server with a link to the stack agent has it. */
+/**
+ * `topology.json` and `commands.json`, which the topology tools read; only a server with a link to the stack agent
+ * has them.
+ */
 export default defineOutput({
   name: "stack-agent",
   files: (_topology, facts, generation) =>
@@ -12,6 +15,13 @@ export default defineOutput({
             from: "hooks/topology-metadata.ts",
             json: facts["topology-metadata"] as object,
             layout: "rows",
+          },
+          {
+            kind: "data",
+            path: "server/commands.json",
+            from: "hooks/commands.ts",
+            json: facts["commands"] as object,
+            layout: "pretty",
           },
         ]
       : [],

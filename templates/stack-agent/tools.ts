@@ -1,6 +1,9 @@
 import { ToolFault } from "#runtime/fault";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { slot } from "#runtime/slot";
+import { testerAt } from "#runtime/stack-agent/command/open";
+import { MAX_TESTED, runTests } from "#runtime/stack-agent/command/run-tests";
+import type { Tester } from "#runtime/stack-agent/command/tester";
 import type { Answer, Engine } from "#runtime/stack-agent/engine";
 import { engineAt } from "#runtime/stack-agent/load";
 import {
@@ -27,7 +30,14 @@ export const link: LinkFacts = slot("link", {
 /** The drawing stands beside the server's entry point; the engine over it is made at the first call. */
 const TOPOLOGY = new URL("../topology.json", import.meta.url);
 
-type Context = CallContext<() => Engine>;
+/** What may be run, beside it. */
+const COMMANDS = new URL("../commands.json", import.meta.url);
+
+interface Agent {
+  (): Engine;
+  readonly tester: () => Tester;
+}
+type Context = CallContext<Agent>;
 
 const DEFAULT_ROWS = 100;
 const MAX_ROWS = 500;
@@ -48,18 +58,6 @@ const dry_run = flag({ default: false });
 
 function resultOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
   return { data: rows, page: { returned: rows.length, total, next_cursor }, warnings };
-}
-
-/** As `resultOf` for a tool without pages: what was left out is said. */
-function testsOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
-  return {
-    data: { status: "dry_run", results: rows },
-    page: { returned: rows.length, total, next_cursor: null },
-    ...(next_cursor === null
-      ? {}
-      : { truncation: { by: "rows", limit: MAX_ROWS, hint: "narrow source or where" } }),
-    warnings,
-  };
 }
 
 const queryTopology = defineTool({
@@ -128,8 +126,12 @@ function componentOnly(name: string): string {
 const runTest = defineTool({
   name: "run_test",
   title: "Test with a command",
-  description: `One check per row, then on_success or on_failure. Only dry_run: true works: it shows the commands of up to ${MAX_ROWS} rows.`,
+  description:
+    `Runs a check for each of up to ${MAX_TESTED} rows, then on_success after verify_delay seconds, or on_failure. ` +
+    "Programs such as psql, redis-cli, curl, kubectl, as far as links allow; write {host} {port} {username} {database}, " +
+    "PGPASSWORD={password}; | grep, name=$(...), test, ; && || are known, a shell is not. dry_run: true shows the commands.",
   effect: "read",
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -140,7 +142,8 @@ const runTest = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => testsOf(client().query({ ...args, limit: MAX_ROWS })),
+  handler: async (args, { client, signal }: Context) =>
+    await runTests({ engine: client(), tester: client.tester(), body: args, signal }),
 });
 
 const getStackStructure = defineTool({
@@ -173,9 +176,9 @@ const getEnvironmentProfile = defineTool({
   handler: async ({ category }, { client }: Context) => ({ data: client().profile(category) }),
 });
 
-export const tools = defineModule<() => Engine>({
+export const tools = defineModule<Agent>({
   link,
-  open: () => engineAt(TOPOLOGY),
+  open: (settings) => Object.assign(engineAt(TOPOLOGY), { tester: testerAt(COMMANDS, settings) }),
   close: async () => undefined,
   tools: [
     queryTopology,

@@ -1,0 +1,153 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { killMarked, MARK } from "./leftovers.ts";
+import { Collector } from "./collector.ts";
+
+export interface ChildSpec {
+  /** Absolute path. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly input: string | null;
+  readonly timeoutMs: number;
+  /** Absolute path of prlimit, where there is one. */
+  readonly prlimit: string | undefined;
+}
+
+export interface ChildResult {
+  /** 128 and the signal's number for a process that was ended; 124 when its time was over. */
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly timedOut: boolean;
+  /** Output was left out. */
+  readonly cut: boolean;
+}
+
+const TIMED_OUT = 124;
+const KILLED = 137;
+const GRACE_MS = 300;
+const CLOSE_MS = 500;
+const GIGABYTE = 1024 ** 3;
+
+/** Limits that the kernel keeps, where prlimit is there to set them. */
+function limits(timeoutMs: number): readonly string[] {
+  const seconds = Math.ceil(timeoutMs / 1000) + 1;
+  return [
+    "--core=0",
+    `--cpu=${seconds}`,
+    "--fsize=8388608",
+    "--nofile=256",
+    "--nproc=4096",
+    `--as=${4 * GIGABYTE}`,
+    "--",
+  ];
+}
+
+function commandLine({ file, args, prlimit, timeoutMs }: ChildSpec): readonly [string, readonly string[]] {
+  return prlimit === undefined ? [file, args] : [prlimit, [...limits(timeoutMs), file, ...args]];
+}
+
+/** Signals the whole process group; that it is gone already is what one hopes for. */
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+async function exitOf(child: ChildProcess): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code ?? KILLED));
+  });
+}
+
+/** Resolves when all output has arrived, or when something else holds the pipes open. */
+async function closed(child: ChildProcess, closing: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([closing, new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_MS)))]);
+  clearTimeout(timer);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
+
+/** Ends the group, politely first, and counts why. */
+function endingOf(
+  child: ChildProcess,
+  timeoutMs: number,
+  signal: AbortSignal,
+): { timedOut: () => boolean; stop(): void; end(): void } {
+  let timedOut = false;
+  let killer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    if (killer !== undefined) return;
+    signalGroup(child, "SIGTERM");
+    killer = setTimeout(() => signalGroup(child, "SIGKILL"), GRACE_MS);
+  };
+  const timer = setTimeout(() => {
+    timedOut = true;
+    end();
+  }, timeoutMs);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  return {
+    timedOut: () => timedOut,
+    end,
+    stop: () => {
+      clearTimeout(timer);
+      clearTimeout(killer);
+      signal.removeEventListener("abort", end);
+    },
+  };
+}
+
+async function runIn(folder: string, spec: ChildSpec, signal: AbortSignal): Promise<ChildResult> {
+  const mark = randomBytes(16).toString("hex");
+  const [file, args] = commandLine(spec);
+  const child = spawn(file, args, {
+    cwd: folder,
+    env: { ...spec.environment, HOME: folder, TMPDIR: folder, [MARK]: mark },
+    shell: false,
+    detached: true,
+    windowsHide: true,
+    stdio: [spec.input === null ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  const ending = endingOf(child, spec.timeoutMs, signal);
+  const collector = new Collector(ending.end);
+  child.stdout?.on("data", (chunk: Buffer) => collector.add("stdout", chunk));
+  child.stderr?.on("data", (chunk: Buffer) => collector.add("stderr", chunk));
+  // A program that does not read what it was given closes the pipe, which is not our failure.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(spec.input ?? "");
+  const closing = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  try {
+    const exitCode = await exitOf(child);
+    signalGroup(child, "SIGKILL");
+    await closed(child, closing);
+    const timedOut = ending.timedOut();
+    return { exitCode: timedOut ? TIMED_OUT : exitCode, ...collector.result(), timedOut };
+  } finally {
+    ending.stop();
+    await killMarked(mark);
+  }
+}
+
+/**
+ * Runs one program without a shell, in an empty folder of its own, as the leader of a process group that is
+ * gone when this resolves, whatever it started. Rejects when the program cannot be started at all.
+ */
+export async function runChild(spec: ChildSpec, signal: AbortSignal): Promise<ChildResult> {
+  const folder = await mkdtemp(join(tmpdir(), "run-"));
+  try {
+    return await runIn(folder, spec, signal);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

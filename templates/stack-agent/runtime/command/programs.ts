@@ -1,0 +1,76 @@
+import type { Environment } from "#runtime/settings";
+import { runChild } from "./child-process.ts";
+import { Executables } from "./executables.ts";
+import type { Cleaner } from "./output.ts";
+import type { Prepared } from "./prepare.ts";
+import { Slots } from "./slots.ts";
+
+/** What a program said, redacted. */
+export interface ProgramResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly cut: boolean;
+}
+
+/** Starts programs that were made ready, and nothing else. */
+export interface Programs {
+  /** Rejects with a CommandRefused for a program that is not installed. */
+  demand(name: string): Promise<void>;
+  /** `until` is a time of `performance.now()`; waiting for a place counts. */
+  run(prepared: Prepared, until: number, signal: AbortSignal): Promise<ProgramResult>;
+}
+
+export interface ProgramsOptions {
+  readonly cleaner: Cleaner;
+  /** Of this process; only what a list names is passed on. */
+  readonly environment: Environment;
+  /** Folders in which programs are looked for. */
+  readonly folders?: readonly string[];
+  readonly parallel?: number;
+  readonly waiting?: number;
+}
+
+const PARALLEL = 4;
+const WAITING = 64;
+/** A program gets nothing of this process's environment but what its list names. */
+const MINIMAL = { LANG: "C.UTF-8", LC_ALL: "C.UTF-8", PATH: "/usr/local/bin:/usr/bin:/bin" };
+
+function passedOn(prepared: Prepared, environment: Environment): Readonly<Record<string, string>> {
+  const entries = prepared.passes.map((name) => [name, environment[name]] as const);
+  return Object.fromEntries(
+    entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined),
+  );
+}
+
+export function createPrograms(options: ProgramsOptions): Programs {
+  const { cleaner, environment } = options;
+  const executables = new Executables(options.folders);
+  const tools = new Executables();
+  const slots = new Slots(options.parallel ?? PARALLEL, options.waiting ?? WAITING);
+  return {
+    demand: async (name) => void (await executables.demand(name)),
+    run: async (prepared, until, signal) => {
+      const [file, prlimit] = await Promise.all([executables.demand(prepared.name), tools.find("prlimit")]);
+      const spec = {
+        file,
+        args: prepared.args,
+        environment: { ...MINIMAL, ...passedOn(prepared, environment), ...prepared.environment },
+        input: prepared.input,
+        prlimit,
+      };
+      const result = await slots.use(signal, async () => {
+        const timeoutMs = Math.max(1, until - performance.now());
+        return await runChild({ ...spec, timeoutMs }, signal);
+      });
+      return {
+        exitCode: result.exitCode,
+        stdout: cleaner.clean(result.stdout, result.cut),
+        stderr: cleaner.clean(result.stderr, result.cut),
+        timedOut: result.timedOut,
+        cut: result.cut,
+      };
+    },
+  };
+}
