@@ -30,7 +30,7 @@ export async function openDrawn(
   const file = (name: string): URL => pathToFileURL(join(folder, name));
   const open = (settings: Settings): never =>
     Object.assign(engineAt(file("topology.json")), {
-      tester: testerAt(file("commands.json"), settings),
+      tester: testerAt(file("commands.json"), settings, tools.link.env),
     }) as never;
   const module = openModule(defineModule({ ...tools, open }), environment);
   return {

@@ -8,16 +8,16 @@ import output from "./output.ts";
 function filesFor(...types: readonly string[]): ReturnType<typeof output.files> {
   const links = types.map((type) => ({ link: { component: { type } } }));
   const generation = { links } as unknown as Generation;
-  return output.files({} as Topology, { "topology-metadata": SHOP }, generation);
+  return output.files({} as Topology, { "topology-metadata": SHOP, commands: { links: [] } }, generation);
 }
 
-it("S1: without a link to the stack agent there is no topology.json", () => {
+it("S1: without a link to the stack agent there is neither topology.json nor commands.json", () => {
   expect(filesFor("valkey")).toEqual([]);
 });
 
 it("S21: topology.json holds the facts, one component or link a line", () => {
   const [file, ...others] = filesFor("stack_agent", "valkey");
-  expect(others).toEqual([]);
+  expect(others).toMatchObject([{ kind: "data", path: "server/commands.json", json: { links: [] } }]);
   expect(file).toMatchObject({ kind: "data", path: "server/topology.json" });
   const text = file?.kind === "data" && "json" in file ? jsonText(file.json, file.layout) : "";
   expect(JSON.parse(text)).toEqual(SHOP);

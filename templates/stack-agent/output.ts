@@ -21,7 +21,7 @@ export default defineOutput({
             path: "server/commands.json",
             from: "hooks/commands.ts",
             json: facts["commands"] as object,
-            layout: "pretty",
+            layout: "rows",
           },
         ]
       : [],

@@ -66,8 +66,9 @@ const queryTopology = defineTool({
   description:
     "Finds components, their sub-components, links or attributes. " +
     'where: {"field": value} or "field__OP", OP of: ' +
-    `${OPERATOR_NAMES.join(" ")}. A command with {variables} needs dry_run: each row shows it filled in, secrets as ***.`,
+    `${OPERATOR_NAMES.join(" ")}. A command is run for each row as by run_test; dry_run shows it filled in, secrets as ***.`,
   effect: "read",
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -82,7 +83,10 @@ const queryTopology = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => resultOf(client().query(args)),
+  handler: async (args, { client, signal }: Context) =>
+    args.command !== undefined && !args.dry_run
+      ? await runTests({ engine: client(), tester: client.tester(), body: args, signal })
+      : resultOf(client().query(args)),
 });
 
 const listComponents = defineTool({
@@ -178,7 +182,7 @@ const getEnvironmentProfile = defineTool({
 
 export const tools = defineModule<Agent>({
   link,
-  open: (settings) => Object.assign(engineAt(TOPOLOGY), { tester: testerAt(COMMANDS, settings) }),
+  open: (settings) => Object.assign(engineAt(TOPOLOGY), { tester: testerAt(COMMANDS, settings, link.env) }),
   close: async () => undefined,
   tools: [
     queryTopology,

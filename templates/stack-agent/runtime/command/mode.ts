@@ -8,9 +8,9 @@ export type CommandMode = (typeof MODES)[number];
 const SETTING = "COMMAND_MODE";
 
 /** The operator's choice; throws a SettingError for a word that is none, because starting with less would hide it. */
-export function commandMode(settings: Settings): CommandMode {
+export function commandMode(settings: Settings, env: string): CommandMode {
   const given = settings.text(SETTING, "allowlist");
   const mode = MODES.find((candidate) => candidate === given);
-  if (mode === undefined) throw new SettingError(`..._${SETTING}`, `must be one of ${MODES.join(", ")}`);
+  if (mode === undefined) throw new SettingError(`${env}_${SETTING}`, `must be one of ${MODES.join(", ")}`);
   return mode;
 }

@@ -12,8 +12,8 @@ const SERVER = "MCP";
  * The tester over a `commands.json`, read at the first test and kept. A mode that is none stops the start with a
  * SettingError.
  */
-export function testerAt(file: URL, settings: Settings): () => Tester {
-  const mode = commandMode(settings);
+export function testerAt(file: URL, settings: Settings, env: string): () => Tester {
+  const mode = commandMode(settings, env);
   const approvalForWrites = settings.ofLink(SERVER).text("APPROVAL_MODE", "") === "required";
   let tester: Tester | undefined;
   return () =>
