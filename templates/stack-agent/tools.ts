@@ -85,7 +85,14 @@ const queryTopology = defineTool({
   },
   handler: async (args, { client, signal }: Context) =>
     args.command !== undefined && !args.dry_run
-      ? await runTests({ engine: client(), tester: client.tester(), body: args, signal })
+      ? await runTests({
+          engine: client(),
+          tester: client.tester(),
+          body: args,
+          pages: true,
+          mayWrite: false,
+          signal,
+        })
       : resultOf(client().query(args)),
 });
 
@@ -135,6 +142,7 @@ const runTest = defineTool({
     "Programs such as psql, redis-cli, curl, kubectl, as far as links allow; write {host} {port} {username} {database}, " +
     "PGPASSWORD={password}; | grep, name=$(...), test, ; && || are known, a shell is not. dry_run: true shows the commands.",
   effect: "read",
+  mayWrite: true,
   timeoutMs: 60_000,
   parameters: {
     source,
@@ -147,7 +155,14 @@ const runTest = defineTool({
     dry_run,
   },
   handler: async (args, { client, signal }: Context) =>
-    await runTests({ engine: client(), tester: client.tester(), body: args, signal }),
+    await runTests({
+      engine: client(),
+      tester: client.tester(),
+      body: args,
+      pages: false,
+      mayWrite: true,
+      signal,
+    }),
 });
 
 const getStackStructure = defineTool({

@@ -23,10 +23,8 @@ const READS: readonly Form[] = [
   { word: "LRANGE", operands: [KEY, INDEX, { is: "integer", min: -1000, max: 1000 }] },
 ];
 
-const WRITES: readonly Form[] = [
-  { word: "SET", operands: [KEY, FIELD], tool: "set" },
-  { word: "UNLINK", operands: [KEY], tool: "delete" },
-];
+/** Stands for the tool that sets a key, and passes its gate. */
+const WRITES: readonly Form[] = [{ word: "SET", operands: [KEY, FIELD], tool: "set" }];
 
 const client = (name: string): Executable => ({
   name,

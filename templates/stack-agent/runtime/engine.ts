@@ -32,8 +32,7 @@ export interface Answer {
 export interface FoundRows {
   readonly rows: readonly Row[];
   readonly command: Command | null;
-  /** There are more than the limit. */
-  readonly more: boolean;
+  readonly next_cursor: string | null;
 }
 
 /** The drawing as a database. Pure: the same data and the same question give the same answer. */
@@ -142,8 +141,13 @@ function answer(state: State, body: unknown): Answer {
 
 function find(state: State, body: unknown): FoundRows {
   const query = parseQuery(body);
-  const { rows, next } = search(state, query, nodesOf(state.index, query.source), [0, 0]);
-  return { rows, command: query.command, more: next !== null };
+  const { cursor: _cursor, limit: _limit, ...args } = query;
+  const found = search(state, query, nodesOf(state.index, query.source), startOf(query, args));
+  return {
+    rows: found.rows,
+    command: query.command,
+    next_cursor: found.next === null ? null : encodeCursor(CURSOR, args, found.next),
+  };
 }
 
 function serialise(state: State, { rows, ...rest }: Answer): string {

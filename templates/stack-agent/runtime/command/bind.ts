@@ -49,7 +49,10 @@ function attempt(
   values: Vocabulary,
 ): Prepared | CommandRefused {
   const namespaces = namespacesFor(place, surroundings);
-  const route = surroundings.route?.to === place.component.name ? surroundings.route.host : null;
+  // A credential goes to the component itself, never through a gateway.
+  const logsIn = reading.options.some(({ flag }) => flag.config !== undefined);
+  const leadsHere = surroundings.route?.to === place.component.name && !logsIn;
+  const route = leadsHere ? (surroundings.route?.host ?? null) : null;
   try {
     return prepare(reading, { place, namespaces, route }, values);
   } catch (error) {

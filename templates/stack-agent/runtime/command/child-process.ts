@@ -6,6 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killMarked, MARK } from "./leftovers.ts";
 import { Collector } from "./collector.ts";
+import type { Collected } from "./collector.ts";
+
+/** Absolute paths of programs of the system that hold a child down, where they are there. */
+export interface Wardens {
+  readonly prlimit: string | undefined;
+  readonly setpriv: string | undefined;
+}
 
 export interface ChildSpec {
   /** Absolute path. */
@@ -14,18 +21,15 @@ export interface ChildSpec {
   readonly environment: Readonly<Record<string, string>>;
   readonly input: string | null;
   readonly timeoutMs: number;
-  /** Absolute path of prlimit, where there is one. */
-  readonly prlimit: string | undefined;
+  readonly wardens: Wardens;
 }
 
 export interface ChildResult {
   /** 128 and the signal's number for a process that was ended; 124 when its time was over. */
   readonly exitCode: number;
-  readonly stdout: Buffer;
-  readonly stderr: Buffer;
+  readonly stdout: Collected;
+  readonly stderr: Collected;
   readonly timedOut: boolean;
-  /** Output was left out. */
-  readonly cut: boolean;
 }
 
 const TIMED_OUT = 124;
@@ -48,8 +52,16 @@ function limits(timeoutMs: number): readonly string[] {
   ];
 }
 
-function commandLine({ file, args, prlimit, timeoutMs }: ChildSpec): readonly [string, readonly string[]] {
-  return prlimit === undefined ? [file, args] : [prlimit, [...limits(timeoutMs), file, ...args]];
+/** The program behind what keeps it within limits, without new rights, and ends it when this process ends. */
+function commandLine({ file, args, wardens, timeoutMs }: ChildSpec): readonly [string, readonly string[]] {
+  const { prlimit, setpriv } = wardens;
+  const line = [
+    ...(setpriv === undefined ? [] : [setpriv, "--no-new-privs", "--pdeathsig", "KILL", "--"]),
+    ...(prlimit === undefined ? [] : [prlimit, ...limits(timeoutMs)]),
+    file,
+    ...args,
+  ];
+  return [line[0] ?? file, line.slice(1)];
 }
 
 /** Signals the whole process group; that it is gone already is what one hopes for. */
@@ -132,7 +144,12 @@ async function runIn(folder: string, spec: ChildSpec, signal: AbortSignal): Prom
     signalGroup(child, "SIGKILL");
     await closed(child, closing);
     const timedOut = ending.timedOut();
-    return { exitCode: timedOut ? TIMED_OUT : exitCode, ...collector.result(), timedOut };
+    return {
+      exitCode: timedOut ? TIMED_OUT : exitCode,
+      stdout: collector.result("stdout"),
+      stderr: collector.result("stderr"),
+      timedOut,
+    };
   } finally {
     ending.stop();
     await killMarked(mark);

@@ -5,10 +5,17 @@ const DRAINED_BYTES = 8 * 1024 * 1024;
 
 type Stream = "stdout" | "stderr";
 
+export interface Collected {
+  readonly bytes: Buffer;
+  /** Output was left out. */
+  readonly cut: boolean;
+}
+
 /** Takes output as it comes, in whatever pieces, and keeps the beginning of it. */
 export class Collector {
   readonly #onFlood: () => void;
   readonly #chunks: Record<Stream, Buffer[]> = { stdout: [], stderr: [] };
+  readonly #cut: Record<Stream, boolean> = { stdout: false, stderr: false };
   #kept = 0;
   #seen = 0;
 
@@ -19,20 +26,15 @@ export class Collector {
 
   add(stream: Stream, chunk: Buffer): void {
     this.#seen += chunk.length;
-    const room = KEPT_BYTES - this.#kept;
-    if (room > 0) {
-      const part = chunk.subarray(0, room);
-      this.#chunks[stream].push(Buffer.from(part));
-      this.#kept += part.length;
-    }
+    const part = chunk.subarray(0, Math.max(0, KEPT_BYTES - this.#kept));
+    // A copy, because a part would keep the whole chunk alive.
+    if (part.length > 0) this.#chunks[stream].push(Buffer.from(part));
+    this.#kept += part.length;
+    this.#cut[stream] ||= part.length < chunk.length;
     if (this.#seen > DRAINED_BYTES) this.#onFlood();
   }
 
-  result(): { readonly stdout: Buffer; readonly stderr: Buffer; readonly cut: boolean } {
-    return {
-      stdout: Buffer.concat(this.#chunks.stdout),
-      stderr: Buffer.concat(this.#chunks.stderr),
-      cut: this.#seen > this.#kept,
-    };
+  result(stream: Stream): Collected {
+    return { bytes: Buffer.concat(this.#chunks[stream]), cut: this.#cut[stream] };
   }
 }

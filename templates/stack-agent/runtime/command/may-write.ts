@@ -6,6 +6,8 @@ import { CommandRefused } from "./refused.ts";
 export interface WriteGate {
   readonly settings: SettingsOf;
   readonly approvalForWrites: boolean;
+  /** False for a caller that only reads, whatever the gate says. */
+  readonly mayWrite: boolean;
 }
 
 /**
@@ -13,6 +15,7 @@ export interface WriteGate {
  * flag on, and nobody's approval asked for. Throws a CommandRefused.
  */
 export function demandWrite(tool: string, { link, component }: Place, gate: WriteGate): void {
+  if (!gate.mayWrite) throw new CommandRefused("write_disabled", "this call only reads", "use run_test");
   const name = link !== null && Object.hasOwn(link.writes, tool) ? link.writes[tool] : undefined;
   if (link === null || link.access === "read" || name === undefined) {
     throw new CommandRefused("write_disabled", `${component.name} was not drawn for this write`);

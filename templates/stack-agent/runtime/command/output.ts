@@ -1,5 +1,6 @@
 import { plainText } from "#runtime/plain-text";
 import type { Redactor } from "#runtime/redactor";
+import type { Collected } from "./collector.ts";
 import { hideSecrets, secretPattern } from "./secret-forms.ts";
 
 /** Of one command, after redaction. */
@@ -13,18 +14,24 @@ export interface Cleaner {
   /** Learns a secret of a run. */
   learn(secret: string): void;
   /** Redacts first and cuts afterwards. */
-  clean(bytes: Buffer, cut: boolean): string;
+  clean(output: Collected): string;
+  /** Whether a secret was learned that is too short to be found in output. */
+  knowsShort(): boolean;
 }
 
 export function createCleaner(redactor: Redactor): Cleaner {
   const patterns = new Map<string, RegExp>();
+  let short = false;
   return {
     learn: (secret) => {
+      if (patterns.has(secret)) return;
       redactor.learn(secret);
       const pattern = secretPattern(secret);
-      if (pattern !== undefined) patterns.set(secret, pattern);
+      if (pattern === undefined) short = true;
+      else patterns.set(secret, pattern);
     },
-    clean: (bytes, cut) => {
+    knowsShort: () => short,
+    clean: ({ bytes, cut }) => {
       const seen = plainText(DECODER.decode(bytes).replaceAll("\r", ""));
       const hidden = redactor.text(hideSecrets(seen, [...patterns.values()])).value;
       return cut ? hidden.slice(0, Math.max(0, hidden.length - TAIL)) : hidden;

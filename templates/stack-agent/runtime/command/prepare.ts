@@ -1,4 +1,5 @@
 import type { Secret } from "#runtime/settings";
+import type { Place } from "./place.ts";
 import { demandArgument, expand } from "./expand.ts";
 import type { Values } from "./expand.ts";
 import { CommandRefused } from "./refused.ts";
@@ -28,8 +29,8 @@ export interface Prepared {
 /** What the words of a command may use. */
 export interface Vocabulary extends Values {
   isSecret(name: string): boolean;
-  /** The value of a secret of the link's own account. */
-  secret(name: string): Secret;
+  /** The value of a secret of the account that the link has on `place`, and on no other. */
+  secret(name: string, place: Place): Secret;
 }
 
 /** Collects what goes where: into arguments, the environment or standard input. */
@@ -61,7 +62,9 @@ class Sinks {
       .map((part) => {
         if (part.is !== "variable") return part.is === "text" ? part.text : this.#values.capture(part.name);
         const { name } = part;
-        return this.#values.isSecret(name) ? this.#values.secret(name).reveal() : this.#values.variable(name);
+        return this.#values.isSecret(name)
+          ? this.#values.secret(name, this.#target.place).reveal()
+          : this.#values.variable(name);
       })
       .join("");
   }
@@ -82,7 +85,9 @@ class Sinks {
   variable({ name, rule, word }: Reading["environment"][number]): void {
     const [part] = word.parts;
     const secret =
-      rule.is === "secret" && part?.is === "variable" ? this.#values.secret(part.name) : undefined;
+      rule.is === "secret" && part?.is === "variable"
+        ? this.#values.secret(part.name, this.#target.place)
+        : undefined;
     this.environment[name] = secret?.reveal() ?? this.settled(rule, word, name);
   }
 }

@@ -3,6 +3,7 @@ import { runChild } from "./child-process.ts";
 import { Executables } from "./executables.ts";
 import type { Cleaner } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
+import { CommandRefused } from "./refused.ts";
 import { Slots } from "./slots.ts";
 
 /** What a program said, redacted. */
@@ -44,6 +45,19 @@ function passedOn(prepared: Prepared, environment: Environment): Readonly<Record
   );
 }
 
+/** A process that the system does not let start is no fault of the command. */
+async function started<T>(name: string, child: Promise<T>): Promise<T> {
+  try {
+    return await child;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    throw new CommandRefused(
+      "not_installed",
+      `${name} could not be started${code === "" ? "" : ` (${code})`}`,
+    );
+  }
+}
+
 export function createPrograms(options: ProgramsOptions): Programs {
   const { cleaner, environment } = options;
   const executables = new Executables(options.folders);
@@ -52,24 +66,26 @@ export function createPrograms(options: ProgramsOptions): Programs {
   return {
     demand: async (name) => void (await executables.demand(name)),
     run: async (prepared, until, signal) => {
-      const [file, prlimit] = await Promise.all([executables.demand(prepared.name), tools.find("prlimit")]);
+      const file = await executables.demand(prepared.name);
+      const wardens = { prlimit: await tools.find("prlimit"), setpriv: await tools.find("setpriv") };
       const spec = {
         file,
         args: prepared.args,
         environment: { ...MINIMAL, ...passedOn(prepared, environment), ...prepared.environment },
         input: prepared.input,
-        prlimit,
+        wardens,
       };
       const result = await slots.use(signal, async () => {
         const timeoutMs = Math.max(1, until - performance.now());
-        return await runChild({ ...spec, timeoutMs }, signal);
+        return await started(prepared.name, runChild({ ...spec, timeoutMs }, signal));
       });
+      const { exitCode, timedOut, stdout, stderr } = result;
       return {
-        exitCode: result.exitCode,
-        stdout: cleaner.clean(result.stdout, result.cut),
-        stderr: cleaner.clean(result.stderr, result.cut),
-        timedOut: result.timedOut,
-        cut: result.cut,
+        exitCode,
+        stdout: cleaner.clean(stdout),
+        stderr: cleaner.clean(stderr),
+        timedOut,
+        cut: stdout.cut,
       };
     },
   };

@@ -69,8 +69,11 @@ export function rowVocabulary(
       if (value.is === "unknown") throw unknown(name);
       throw new CommandRefused("secret_place", `{${name}} is a secret and may not stand here`);
     },
-    secret: (name) => {
+    secret: (name, place) => {
       const value = valueOf(name);
+      if (value.is === "secret" && sideOf(name, places)[0] !== place) {
+        throw new CommandRefused("secret_place", `{${name}} belongs to another component than the command`);
+      }
       if (value.is === "secret" && value.secret !== undefined) return value.secret;
       if (value.is === "secret")
         throw new CommandRefused("unresolved", `the link's own account has no {${name}} here`);

@@ -3,7 +3,8 @@ import type { Engine, FoundRows } from "#runtime/stack-agent/engine";
 import type { AnswerRow } from "#runtime/stack-agent/topology-index";
 import type { Row } from "#runtime/stack-agent/variables";
 import type { ToolResult } from "#runtime/tool";
-import type { ParsedTest, Span, Tester } from "./tester.ts";
+import type { Span } from "./row-context.ts";
+import type { ParsedTest, Tester } from "./tester.ts";
 
 export const MAX_TESTED = 50;
 const PARALLEL = 4;
@@ -18,6 +19,10 @@ export interface TestCall {
   readonly tester: Tester;
   /** As `Engine.query` takes it, with a command. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** Whether the caller can ask for the next page; else what is left out is said. */
+  readonly pages: boolean;
+  /** Whether the caller knows that a command may write, where its link's gate is open. */
+  readonly mayWrite: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -56,18 +61,46 @@ function demandSome(answers: readonly AnswerRow[]): void {
   });
 }
 
-function resultOf(
-  status: string,
-  results: readonly AnswerRow[],
-  { more }: FoundRows,
-  warnings: readonly string[],
-): ToolResult {
+interface Shown {
+  readonly status: string;
+  readonly results: readonly AnswerRow[];
+  readonly warnings: readonly string[];
+}
+
+function resultOf({ status, results, warnings }: Shown, found: FoundRows, pages: boolean): ToolResult {
+  const total = found.next_cursor === null ? results.length : null;
+  const next_cursor = pages ? found.next_cursor : null;
   return {
     data: { status, results },
-    page: { returned: results.length, total: more ? null : results.length, next_cursor: null },
-    ...(more ? { truncation: { by: "rows", limit: MAX_TESTED, hint: "narrow source or where" } } : {}),
+    page: { returned: results.length, total, next_cursor },
+    ...(total === null && !pages
+      ? { truncation: { by: "rows", limit: MAX_TESTED, hint: "narrow source or where" } }
+      : {}),
     warnings,
   };
+}
+
+async function preview(
+  { engine, tester, body }: TestCall,
+  { rows }: FoundRows,
+  test: ParsedTest,
+): Promise<Shown> {
+  const results = await Promise.all(rows.map(async (row) => await tester.preview(row, test)));
+  return { status: "dry_run", results, warnings: engine.query(body).warnings };
+}
+
+async function run(
+  { tester, mayWrite, signal }: TestCall,
+  { rows }: FoundRows,
+  test: ParsedTest,
+): Promise<Shown> {
+  const shown = Math.max(LEAST_SHOWN, Math.floor(SHOWN / (2 * Math.max(1, rows.length))));
+  const ends = AbortSignal.any([signal, AbortSignal.timeout(TOTAL_MS)]);
+  const span = { signal: ends, until: performance.now() + TOTAL_MS, shown, mayWrite };
+  const results = await testAll(rows, test, tester, span);
+  signal.throwIfAborted();
+  demandSome(results);
+  return { status: overall(results), results, warnings: tester.warnings() };
 }
 
 /**
@@ -75,24 +108,12 @@ function resultOf(
  * be run. Rejects with a CommandRefused for commands that may run nowhere, and with `not_linked` when no link
  * leads to any of the rows.
  */
-export async function runTests({ engine, tester, body, signal }: TestCall): Promise<ToolResult> {
-  const found = engine.find({ ...body, limit: MAX_TESTED });
+export async function runTests(call: TestCall): Promise<ToolResult> {
+  const limit = Math.min(Number(call.body["limit"] ?? MAX_TESTED), MAX_TESTED);
+  const body = { ...call.body, limit };
+  const found = call.engine.find(body);
   if (found.command === null) throw new ToolFault("invalid_argument", "command is missing");
-  const test = tester.parse(found.command);
-  if (found.command.dry_run) {
-    const { warnings } = engine.query({ ...body, limit: MAX_TESTED });
-    return resultOf(
-      "dry_run",
-      found.rows.map((row) => tester.preview(row, test)),
-      found,
-      warnings,
-    );
-  }
-  const shown = Math.max(LEAST_SHOWN, Math.floor(SHOWN / (2 * Math.max(1, found.rows.length))));
-  const over = AbortSignal.timeout(TOTAL_MS);
-  const span = { signal: AbortSignal.any([signal, over]), until: performance.now() + TOTAL_MS, shown };
-  const answers = await testAll(found.rows, test, tester, span);
-  signal.throwIfAborted();
-  demandSome(answers);
-  return resultOf(overall(answers), answers, found, []);
+  const test = call.tester.parse(found.command);
+  const work = found.command.dry_run ? preview : run;
+  return resultOf(await work({ ...call, body }, found, test), found, call.pages);
 }

@@ -62,7 +62,8 @@ function usesCapture(step: ProgramStep): boolean {
   );
 }
 
-async function ready(
+/** Made ready and judged; whether the program is there is another question. */
+async function judged(
   step: ProgramStep,
   context: RunContext,
   captures: ReadonlyMap<string, string>,
@@ -70,8 +71,25 @@ async function ready(
   const prepared = bind(step, context, vocabularyOf(context, captures));
   if (prepared.tool !== null) context.demandWrite(prepared.tool, prepared);
   for (const { guard, text } of prepared.queries) await context.demandQuery(guard, text, prepared);
+  return prepared;
+}
+
+async function ready(
+  step: ProgramStep,
+  context: RunContext,
+  captures: ReadonlyMap<string, string>,
+): Promise<Prepared> {
+  const prepared = await judged(step, context, captures);
   await context.programs.demand(prepared.name);
   return prepared;
+}
+
+/** Rejects with the CommandRefused that a run would meet before its first process; nothing is started. */
+export async function demandRunnable(command: ParsedCommand, context: RunContext): Promise<void> {
+  for (const step of command.statements.flatMap(({ pipeline }) => pipeline)) {
+    if (step.is === "builtin") demandValues(step, context);
+    else if (!usesCapture(step)) await judged(step, context, new Map());
+  }
 }
 
 /** Every program of the command, before the first is started; one that uses an earlier output has to wait. */
@@ -138,7 +156,8 @@ async function runAll(command: ParsedCommand, progress: Progress): Promise<numbe
     exitCode = piped.exitCode;
     if (statement.capture === null) progress.stdout += piped.stdout;
     else progress.captures.set(statement.capture, piped.stdout.trimEnd().slice(0, MAX_CAPTURE));
-    if (progress.timedOut || progress.context.signal.aborted) return TIMED_OUT;
+    progress.timedOut ||= progress.context.signal.aborted;
+    if (progress.timedOut) return TIMED_OUT;
   }
   return exitCode;
 }
