@@ -42,6 +42,17 @@ export interface CommandForm {
   readonly conceals?: readonly string[];
 }
 
+/**
+ * JSON in which `"{name}"` stands for a variable of the account, secrets included; a member without a value is
+ * left out, and of a list under `$first` the first entry stays that has all of its values.
+ */
+export type CommandDocument =
+  | string
+  | number
+  | boolean
+  | readonly CommandDocument[]
+  | { readonly [member: string]: CommandDocument };
+
 /** One program. What is not listed is refused. */
 export interface CommandExecutable {
   readonly name: string;
@@ -55,12 +66,12 @@ export interface CommandExecutable {
   readonly flagsFirst?: true;
   /** Variables that may be written in front of it. */
   readonly environment?: Readonly<Record<string, CommandValue>>;
-  /** Variables that it always gets. */
+  /** Variables that it always gets; `{host}` and `{port}` are the component's. */
   readonly sets?: Readonly<Record<string, string>>;
   /** Variables that it gets from the link's settings, by their names without the link's prefix. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Variables of the process that runs the tests which it gets as well. */
-  readonly passes?: readonly string[];
+  /** What it reads on its standard input. */
+  readonly input?: CommandDocument;
 }
 
 /** Where a run takes a variable from in place of the drawing. */

@@ -41,7 +41,7 @@ const MORE_KINDS = [
 /** Only names and columns are printed: a whole object shows what its containers are given. */
 const kubectl: Executable = {
   name: "kubectl",
-  always: ["--request-timeout=10s"],
+  always: ["--kubeconfig=/dev/stdin", "--request-timeout=10s"],
   flags: [
     { names: ["--namespace", "-n"], value: { is: "namespace" } },
     { names: ["--selector", "-l"], value: SELECTOR },
@@ -67,14 +67,33 @@ const kubectl: Executable = {
       conceals: ["Annotations", "Args", "Command", "Environment", "Environment Variables from", "Exec"],
     },
   ],
-  passes: ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"],
-  settings: { KUBECONFIG: "KUBECONFIG" },
+  input: {
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "run",
+    clusters: [{ name: "run", cluster: { server: "{url}", "certificate-authority": "{ca_file}" } }],
+    users: [{ name: "run", user: { $first: [{ token: "{token}" }, { tokenFile: "{token_file}" }] } }],
+    contexts: [{ name: "run", context: { cluster: "run", user: "run" } }],
+  },
 };
+
+/** Where Kubernetes mounts the account of a pod. */
+const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** `kubectl` for the namespace of a row, with the account that the link has in the cluster. */
 export const commands: CommandFamily = {
   ambient: true,
   executables: [kubectl],
+  accounts: ({ component: { host, port } }) => [
+    {
+      variables: {
+        url: { name: "URL", value: `https://${host ?? ""}:${port ?? 443}` },
+        ca_file: { name: "CA_FILE", value: `${ACCOUNT}/ca.crt` },
+        token: { name: "TOKEN", secret: true },
+        token_file: { name: "TOKEN_FILE", value: `${ACCOUNT}/token` },
+      },
+    },
+  ],
   checks: [
     "kubectl get pods -n {namespace} --no-headers",
     'pods=$(kubectl get pods -n {namespace} --no-headers | grep -c Running); test "$pods" -gt 0',

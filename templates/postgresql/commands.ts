@@ -46,6 +46,7 @@ const executables: CommandFamily["executables"] = [
     },
     sets: {
       PGAPPNAME: "run_test",
+      PGPORT: "{port}",
       PGCONNECT_TIMEOUT: "5",
       PGOPTIONS: "-c default_transaction_read_only=on -c statement_timeout=10s -c lock_timeout=1s",
       PSQL_PAGER: "",
@@ -63,6 +64,7 @@ const executables: CommandFamily["executables"] = [
       { names: ["-q", "--quiet"] },
     ],
     requires: ["-h"],
+    sets: { PGPORT: "{port}" },
     forms: [{ operands: [] }],
   },
 ];

@@ -1,4 +1,4 @@
-import { placeName } from "./place.ts";
+import { placeName, scopeOf } from "./place.ts";
 import type { Place } from "./place.ts";
 import { prepare } from "./prepare.ts";
 import type { Prepared, Vocabulary } from "./prepare.ts";
@@ -18,11 +18,11 @@ export interface Surroundings {
   readonly route: { readonly host: string; readonly to: string } | null;
 }
 
-/** Namespaces of what the row is about and the link reaches; narrowed by what was drawn on `place`, if anything. */
+/** Namespaces of what the row is about and a link reaches; of those, the ones drawn on `place`, if any are. */
 function namespacesFor(place: Place, { places }: Surroundings): readonly string[] {
-  const drawn = place.component.attributes["namespaces"];
+  const drawn = scopeOf(place);
   const reached = places.filter(({ reach }) => reach !== null).map(({ component }) => component.namespace);
-  return reached.filter((name) => name !== "" && (!Array.isArray(drawn) || drawn.includes(name)));
+  return reached.filter((name) => name !== "" && (drawn.length === 0 || drawn.includes(name)));
 }
 
 function suits(rule: ExecutableRule, surroundings: Surroundings): readonly Place[] {

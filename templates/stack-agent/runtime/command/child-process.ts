@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, rm, unlink, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killMarked, MARK } from "./leftovers.ts";
@@ -120,7 +121,21 @@ function endingOf(
   };
 }
 
-async function runIn(folder: string, spec: ChildSpec, signal: AbortSignal): Promise<ChildResult> {
+/** A file that has no name any more: nobody finds it, and nothing is left when it is closed. */
+async function inputFile(folder: string, input: string): Promise<FileHandle> {
+  const path = join(folder, "input");
+  await writeFile(path, input, { mode: 0o600, flag: "wx" });
+  const file = await open(path, "r");
+  await unlink(path);
+  return file;
+}
+
+async function runIn(
+  folder: string,
+  spec: ChildSpec,
+  stdin: FileHandle | undefined,
+  signal: AbortSignal,
+): Promise<ChildResult> {
   const mark = randomBytes(16).toString("hex");
   const [file, args] = commandLine(spec);
   const child = spawn(file, args, {
@@ -129,15 +144,12 @@ async function runIn(folder: string, spec: ChildSpec, signal: AbortSignal): Prom
     shell: false,
     detached: true,
     windowsHide: true,
-    stdio: [spec.input === null ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: [stdin === undefined ? "ignore" : stdin.fd, "pipe", "pipe"],
   });
   const ending = endingOf(child, spec.timeoutMs, signal);
   const collector = new Collector(ending.end);
   child.stdout?.on("data", (chunk: Buffer) => collector.add("stdout", chunk));
   child.stderr?.on("data", (chunk: Buffer) => collector.add("stderr", chunk));
-  // A program that does not read what it was given closes the pipe, which is not our failure.
-  child.stdin?.on("error", () => undefined);
-  child.stdin?.end(spec.input ?? "");
   const closing = new Promise<void>((resolve) => child.once("close", () => resolve()));
   try {
     const exitCode = await exitOf(child);
@@ -162,9 +174,12 @@ async function runIn(folder: string, spec: ChildSpec, signal: AbortSignal): Prom
  */
 export async function runChild(spec: ChildSpec, signal: AbortSignal): Promise<ChildResult> {
   const folder = await mkdtemp(join(tmpdir(), "run-"));
+  let stdin: FileHandle | undefined;
   try {
-    return await runIn(folder, spec, signal);
+    stdin = spec.input === null ? undefined : await inputFile(folder, spec.input);
+    return await runIn(folder, spec, stdin, signal);
   } finally {
+    await stdin?.close();
     await rm(folder, { recursive: true, force: true });
   }
 }

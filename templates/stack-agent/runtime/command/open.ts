@@ -21,7 +21,6 @@ export function testerAt(file: URL, settings: Settings, env: string): () => Test
       rules: JSON.parse(readFileSync(file, "utf8")) as CommandRules,
       mode,
       settings: settings.ofLink,
-      environment: process.env,
       approvalForWrites,
     }));
 }

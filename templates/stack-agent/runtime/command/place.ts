@@ -1,5 +1,12 @@
 import type { ComponentData, ReachData, SubComponentData } from "#runtime/stack-agent/topology-data";
+import type { Secret } from "#runtime/settings";
 import type { LinkRule } from "./rules.ts";
+
+/** `undefined` for a name that the account does not have; a secret without a value is there, but empty. */
+export type AccountValue =
+  | { readonly is: "text"; readonly text: string }
+  | { readonly is: "secret"; readonly secret: Secret | undefined }
+  | undefined;
 
 /** A component that a row is about, or its end at the other side of a link, as a command may use it. */
 export interface Place {
@@ -14,6 +21,8 @@ export interface Place {
   readonly port: number | null;
   /** The link's own account. */
   readonly username: string | null;
+  /** A variable of the link's own account; a secret stays wrapped. */
+  account(name: string): AccountValue;
   /** Values of the link's settings by the variables that a program knows them under; unset ones are left out. */
   settings(names: Readonly<Record<string, string>>): Readonly<Record<string, string>>;
 }

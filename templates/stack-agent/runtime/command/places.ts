@@ -2,7 +2,7 @@ import type { Settings } from "#runtime/settings";
 import type { Reach } from "#runtime/stack-agent/reach";
 import type { Place as Drawn } from "#runtime/stack-agent/topology-index";
 import type { Row } from "#runtime/stack-agent/variables";
-import type { Place } from "./place.ts";
+import type { AccountValue, Place } from "./place.ts";
 import type { AccountRule, CommandRules, LinkRule } from "./rules.ts";
 
 /** The settings of a drawn link, by the prefix of its variables. */
@@ -22,70 +22,68 @@ function reachOf({ node, sub }: Drawn, { reach }: Links): Place["reach"] {
   return isTarget ? entry : null;
 }
 
-/** The account that the link has for a place; none for a place that it does not reach. */
-export function accountOf({ sub, link }: Pick<Place, "sub" | "link">): AccountRule | undefined {
-  return link?.accounts.find(
+/** The account for the sub-component, else the one on the component as a whole. */
+function accountFor(link: LinkRule, { sub }: Drawn): AccountRule | undefined {
+  return link.accounts.find(
     (account) => account.sub === null || (account.sub === sub?.name && account.kind === sub.kind),
   );
 }
 
-/** A variable of the account that is no secret: the environment's value, else the one that follows from the drawing. */
-export function accountText(
-  link: LinkRule,
-  account: AccountRule,
-  name: string,
-  settings: SettingsOf,
-): string | undefined {
+function accountValue(account: AccountRule, name: string, settings: Settings): AccountValue {
   const variable = Object.hasOwn(account.variables, name) ? account.variables[name] : undefined;
-  if (variable === undefined || variable.secret) return undefined;
-  const text = settings(link.env).text(variable.name, variable.value ?? "");
-  return text === "" ? undefined : text;
+  if (variable === undefined) return undefined;
+  if (variable.secret) return { is: "secret", secret: settings.secret(variable.name) };
+  const text = settings.text(variable.name, variable.value ?? "");
+  return text === "" ? undefined : { is: "text", text };
 }
 
-/** A place of a row with what the link of the MCP server adds to it. */
-export function placeOf(drawn: Drawn, links: Links): Place {
+function settingsFor(names: Readonly<Record<string, string>>, settings: Settings): Record<string, string> {
+  const entries = Object.entries(names).map(
+    ([variable, name]) => [variable, settings.text(name, "")] as const,
+  );
+  return Object.fromEntries(entries.filter(([, text]) => text !== ""));
+}
+
+/** A place with what a link gives; what the link's settings say of host and port wins over the drawing. */
+function linkedPlace(drawn: Drawn, reach: Place["reach"], links: Links): Place {
   const { component } = drawn.node;
-  const reach = reachOf(drawn, links);
   const link =
     reach === null ? null : (links.rules.links.find((rule) => rule.component === component.name) ?? null);
-  const account = accountOf({ sub: drawn.sub, link });
-  const known = (name: string): string | undefined =>
-    link === null || account === undefined ? undefined : accountText(link, account, name, links.settings);
-  const port = known("port");
+  const settings = link === null ? undefined : links.settings(link.env);
+  const rule = link === null ? undefined : accountFor(link, drawn);
+  const account = (name: string): AccountValue =>
+    rule === undefined || settings === undefined ? undefined : accountValue(rule, name, settings);
+  const text = (name: string): string | undefined => {
+    const value = account(name);
+    return value?.is === "text" ? value.text : undefined;
+  };
+  const port = text("port");
   return {
     component,
     sub: drawn.sub,
     reach,
     link,
-    host: known("host") ?? component.host,
+    host: text("host") ?? component.host,
     port: port === undefined ? component.port : Number(port),
-    username: known("username") ?? null,
-    settings: (names) => settingsFor(link, names, links.settings),
+    username: text("username") ?? null,
+    account,
+    settings: (names) => (settings === undefined ? {} : settingsFor(names, settings)),
   };
-}
-
-function settingsFor(
-  link: LinkRule | null,
-  names: Readonly<Record<string, string>>,
-  settings: SettingsOf,
-): Readonly<Record<string, string>> {
-  if (link === null) return {};
-  const own = settings(link.env);
-  const entries = Object.entries(names).map(([variable, name]) => [variable, own.text(name, "")] as const);
-  return Object.fromEntries(entries.filter(([, text]) => text !== ""));
 }
 
 /** What the row is about, then the other end of its link. */
 export function placesOf(row: Row, links: Links): readonly Place[] {
-  return [row.near, ...(row.far === null ? [] : [row.far])].map((drawn) => placeOf(drawn, links));
+  const drawn = row.far === null ? [row.near] : [row.near, row.far];
+  return drawn.map((place) => linkedPlace(place, reachOf(place, links), links));
 }
 
-/** Linked components with a program that serves every row. */
+/** Linked components with a program that serves every row; a link narrowed to a part of them is one, too. */
 export function ambientPlaces(row: Row, links: Links): readonly Place[] {
-  const types = new Set(
-    links.rules.executables.filter(({ ambient }) => ambient === true).flatMap((rule) => rule.types),
-  );
-  return row.index.nodes
-    .filter(({ component }) => types.has(component.type) && links.reach.has(component.name))
-    .map((node) => placeOf({ node, sub: null }, links));
+  const ambient = links.rules.executables.filter((rule) => rule.ambient === true);
+  const types = new Set(ambient.flatMap((rule) => rule.types));
+  return row.index.nodes.flatMap((node) => {
+    const reach = links.reach.get(node.component.name);
+    const isWanted = types.has(node.component.type) && reach !== undefined;
+    return isWanted ? [linkedPlace({ node, sub: null }, reach, links)] : [];
+  });
 }

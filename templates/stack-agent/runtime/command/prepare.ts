@@ -1,9 +1,10 @@
 import type { Secret } from "#runtime/settings";
 import type { Place } from "./place.ts";
+import { fillDocument } from "./document.ts";
 import { demandArgument, expand } from "./expand.ts";
 import type { Values } from "./expand.ts";
 import { CommandRefused } from "./refused.ts";
-import type { ValueRule } from "./rules.ts";
+import type { ExecutableRule, ValueRule } from "./rules.ts";
 import type { Reading, Word } from "./script.ts";
 import { settleValue } from "./values.ts";
 import type { Target } from "./values.ts";
@@ -14,10 +15,8 @@ export interface Prepared {
   readonly args: readonly string[];
   /** Besides what every child gets. */
   readonly environment: Readonly<Record<string, string>>;
-  /** For the child's standard input, which is closed when there is nothing. */
+  /** For the child's standard input, which is empty when there is nothing. */
   readonly input: string | null;
-  /** Variables of this process that it gets as well. */
-  readonly passes: readonly string[];
   readonly conceals: readonly string[];
   /** The write tool that the command stands for; `null` when it only reads. */
   readonly tool: string | null;
@@ -98,6 +97,17 @@ function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
+/** What the program always gets, with the place's host and port for those who did not write them. */
+function setsOf({ sets = {} }: ExecutableRule, { host, port }: Place): Readonly<Record<string, string>> {
+  const known: Readonly<Record<string, string>> = { "{host}": host ?? "", "{port}": String(port ?? "") };
+  return Object.fromEntries(Object.entries(sets).map(([name, text]) => [name, known[text] ?? text]));
+}
+
+function inputOf({ input }: ExecutableRule, config: readonly string[], place: Place): string | null {
+  if (input !== undefined) return JSON.stringify(fillDocument(input, (name) => place.account(name)));
+  return config.length === 0 ? null : `${config.join("\n")}\n`;
+}
+
 /** Puts values in place of variables and holds every one against its rule. Throws a CommandRefused. */
 export function prepare(reading: Reading, target: Target, values: Vocabulary): Prepared {
   const { rule, form } = reading;
@@ -108,9 +118,12 @@ export function prepare(reading: Reading, target: Target, values: Vocabulary): P
   return {
     name: rule.name,
     args: [...(rule.always ?? []), ...sinks.args],
-    environment: { ...target.place.settings(rule.settings ?? {}), ...rule.sets, ...sinks.environment },
-    input: sinks.config.length === 0 ? null : `${sinks.config.join("\n")}\n`,
-    passes: rule.passes ?? [],
+    environment: {
+      ...target.place.settings(rule.settings ?? {}),
+      ...setsOf(rule, target.place),
+      ...sinks.environment,
+    },
+    input: inputOf(rule, sinks.config, target.place),
     conceals: form.conceals ?? [],
     tool: form.tool ?? null,
     queries: sinks.queries,

@@ -37,7 +37,7 @@ export async function previewRow(
   for (const [step, command] of commands) {
     const values = new Map<string, string>();
     for (const name of variablesOf(command)) {
-      const value = rowValue(row, name, context.places, grounds.settings);
+      const value = rowValue(row, name, context.places);
       if (value.is === "unknown") unresolved.add(name);
       else values.set(name, value.is === "text" ? value.text : "***");
     }

@@ -1,4 +1,3 @@
-import type { Environment } from "#runtime/settings";
 import { runChild } from "./child-process.ts";
 import { Executables } from "./executables.ts";
 import type { Cleaner } from "./output.ts";
@@ -25,8 +24,6 @@ export interface Programs {
 
 export interface ProgramsOptions {
   readonly cleaner: Cleaner;
-  /** Of this process; only what a list names is passed on. */
-  readonly environment: Environment;
   /** Folders in which programs are looked for. */
   readonly folders?: readonly string[];
   readonly parallel?: number;
@@ -35,15 +32,8 @@ export interface ProgramsOptions {
 
 const PARALLEL = 4;
 const WAITING = 64;
-/** A program gets nothing of this process's environment but what its list names. */
+/** A program gets nothing of this process's environment. */
 const MINIMAL = { LANG: "C.UTF-8", LC_ALL: "C.UTF-8", PATH: "/usr/local/bin:/usr/bin:/bin" };
-
-function passedOn(prepared: Prepared, environment: Environment): Readonly<Record<string, string>> {
-  const entries = prepared.passes.map((name) => [name, environment[name]] as const);
-  return Object.fromEntries(
-    entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined),
-  );
-}
 
 /** A process that the system does not let start is no fault of the command. */
 async function started<T>(name: string, child: Promise<T>): Promise<T> {
@@ -59,7 +49,7 @@ async function started<T>(name: string, child: Promise<T>): Promise<T> {
 }
 
 export function createPrograms(options: ProgramsOptions): Programs {
-  const { cleaner, environment } = options;
+  const { cleaner } = options;
   const executables = new Executables(options.folders);
   const tools = new Executables();
   const slots = new Slots(options.parallel ?? PARALLEL, options.waiting ?? WAITING);
@@ -71,7 +61,7 @@ export function createPrograms(options: ProgramsOptions): Programs {
       const spec = {
         file,
         args: prepared.args,
-        environment: { ...MINIMAL, ...passedOn(prepared, environment), ...prepared.environment },
+        environment: { ...MINIMAL, ...prepared.environment },
         input: prepared.input,
         wardens,
       };

@@ -60,7 +60,7 @@ export function rowContext(row: Row, grounds: Grounds, span: Span): RunContext {
     places,
     everywhere: ambientPlaces(row, links),
     route: routeOf(row, rules),
-    vocabulary: rowVocabulary(row, places, settings),
+    vocabulary: rowVocabulary(row, places),
     programs,
     demandWrite: (tool, { target }) => demandWrite(tool, target.place, gate),
     demandQuery: async (guard, text, { target }) => await demandQuery(guard, text, target.place),

@@ -3,8 +3,6 @@ import { LINKED, SECRET, variableOf } from "#runtime/stack-agent/variables";
 import type { Row } from "#runtime/stack-agent/variables";
 import type { Place } from "./place.ts";
 import { placeName } from "./place.ts";
-import { accountOf, accountText } from "./places.ts";
-import type { SettingsOf } from "./places.ts";
 import type { Vocabulary } from "./prepare.ts";
 import { CommandRefused } from "./refused.ts";
 
@@ -22,20 +20,10 @@ function sideOf(name: string, places: readonly Place[]): readonly [Place | undef
   return far !== undefined && name.startsWith(LINKED) ? [far, name.slice(LINKED.length)] : [near, name];
 }
 
-function ofAccount(place: Place | undefined, name: string, settings: SettingsOf): RowValue | undefined {
-  const link = place?.link ?? null;
-  const account = place === undefined ? undefined : accountOf(place);
-  if (link === null || account === undefined || !Object.hasOwn(account.variables, name)) return undefined;
-  const variable = account.variables[name];
-  if (variable?.secret === true) return { is: "secret", secret: settings(link.env).secret(variable.name) };
-  const text = accountText(link, account, name, settings);
-  return text === undefined ? undefined : { is: "text", text };
-}
-
 /** First what the link's own account says, then what was drawn. */
-export function rowValue(row: Row, name: string, places: readonly Place[], settings: SettingsOf): RowValue {
+export function rowValue(row: Row, name: string, places: readonly Place[]): RowValue {
   const [place, ownName] = sideOf(name, places);
-  const account = ofAccount(place, ownName, settings);
+  const account = place?.account(ownName);
   if (account !== undefined) return account;
   const value = variableOf(row, name);
   if (value === SECRET) return { is: "foreign" };
@@ -49,12 +37,8 @@ function label(places: readonly Place[]): string {
 }
 
 /** The variables of a row as the commands for it use them; every misuse is a CommandRefused. */
-export function rowVocabulary(
-  row: Row,
-  places: readonly Place[],
-  settings: SettingsOf,
-): Omit<Vocabulary, "capture"> {
-  const valueOf = (name: string): RowValue => rowValue(row, name, places, settings);
+export function rowVocabulary(row: Row, places: readonly Place[]): Omit<Vocabulary, "capture"> {
+  const valueOf = (name: string): RowValue => rowValue(row, name, places);
   const unknown = (name: string): CommandRefused =>
     new CommandRefused(
       "unresolved",

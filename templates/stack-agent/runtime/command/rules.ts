@@ -35,6 +35,14 @@ export interface FormRule {
   readonly conceals?: readonly string[];
 }
 
+/** JSON in which `"{name}"` stands for a variable of the link's account. */
+export type DocumentRule =
+  | string
+  | number
+  | boolean
+  | readonly DocumentRule[]
+  | { readonly [member: string]: DocumentRule };
+
 export interface ExecutableRule {
   readonly name: string;
   /** Component types on whose rows it may be used. */
@@ -50,12 +58,12 @@ export interface ExecutableRule {
   readonly flagsFirst?: true;
   /** Variables that may be written in front of it. */
   readonly environment?: Readonly<Record<string, ValueRule>>;
-  /** Variables that it always gets. */
+  /** Variables that it always gets; `{host}` and `{port}` are the place's. */
   readonly sets?: Readonly<Record<string, string>>;
   /** Variables that it gets from the link's settings, by their names without prefix. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Variables of this process that it gets. */
-  readonly passes?: readonly string[];
+  /** What it reads on its standard input; see `fillDocument`. */
+  readonly input?: DocumentRule;
 }
 
 /** Where a variable of a run comes from: what the link's own account holds, not what was drawn. */

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRedactor } from "#runtime/redactor";
-import type { Environment } from "#runtime/settings";
 import { labelOf } from "#runtime/stack-agent/fields";
 import type { Command } from "#runtime/stack-agent/query";
 import type { AnswerRow } from "#runtime/stack-agent/topology-index";
@@ -48,8 +47,6 @@ export interface TesterOptions {
   readonly mode: CommandMode;
   /** Settings of the drawn links, by the prefix of their variables. */
   readonly settings: SettingsOf;
-  /** Of this process: a few programs get a variable or two of it. */
-  readonly environment: Environment;
   readonly approvalForWrites: boolean;
   /** Folders in which programs are looked for; left out, the usual ones. */
   readonly folders?: readonly string[];
@@ -128,9 +125,9 @@ function learning(settings: SettingsOf, cleaner: Cleaner): SettingsOf {
 
 /** Opens what `run_test` needs; nothing is started before the first test. */
 export function createTester(options: TesterOptions): Tester {
-  const { rules, environment, folders, approvalForWrites } = options;
+  const { rules, folders, approvalForWrites } = options;
   const cleaner = createCleaner(createRedactor());
-  const programs = createPrograms({ cleaner, environment, ...(folders === undefined ? {} : { folders }) });
+  const programs = createPrograms({ cleaner, ...(folders === undefined ? {} : { folders }) });
   const settings = learning(options.settings, cleaner);
   const grounds: Grounds = { rules, settings, programs, approvalForWrites };
   return {
