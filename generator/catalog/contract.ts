@@ -1,5 +1,6 @@
 /** The contract between the engine and a folder in `templates/`: what a component type is. */
 import type { Component, McpLink, Topology } from "../model/topology.ts";
+import type { CommandFamily } from "./commands.ts";
 
 interface Doc<T> {
   /** One sentence; becomes the schema's description, the editor's hover text and the catalog page. */
@@ -138,6 +139,8 @@ export interface ComponentType {
    */
   readonly mcp: "tools" | "later" | "never";
   readonly tools?: ToolFamily;
+  /** What `run_test` may run on this type's rows, once a link leads to them; left out, nothing. */
+  readonly commands?: CommandFamily;
 }
 
 /** One type of the catalog, or one of several that share a folder and its tool module. */
@@ -166,4 +169,6 @@ export function fillPattern(pattern: string, values: Readonly<Record<string, unk
   return filled + pattern.slice(end);
 }
 
+export { httpCommands } from "./http-commands.ts";
+export type { CommandFamily } from "./commands.ts";
 export type { Component, McpLink, Topology };

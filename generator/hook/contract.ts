@@ -86,6 +86,7 @@ export function defineOutput(output: Output): Output {
   return output;
 }
 
+export type { CommandFamily } from "../catalog/commands.ts";
 export { npmPackage } from "../emit/npm-package.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
 export type { Credential, CredentialFacts, LinkCredentials } from "../credentials/credential.ts";

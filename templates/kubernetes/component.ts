@@ -1,4 +1,5 @@
 import { defineComponent, list } from "#contract";
+import { commands } from "./commands.ts";
 
 export default defineComponent({
   type: "kubernetes",
@@ -13,4 +14,5 @@ export default defineComponent({
     }),
   },
   mcp: "later",
+  commands,
 });

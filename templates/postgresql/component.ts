@@ -1,5 +1,6 @@
 import { defineComponent, integer, list, text } from "#contract";
 import type { McpLink, Topology } from "#contract";
+import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
 
 type Database = (typeof module.databases)[number];
@@ -99,6 +100,7 @@ const shape = {
   subComponents: { databases },
   access: ["read", "write", "readwrite", "owner"],
   mcp: "tools",
+  commands: commandsWith(accountsOf),
 } as const;
 
 const family = {

@@ -1,4 +1,4 @@
-import { choice, defineComponent, text } from "#contract";
+import { choice, defineComponent, httpCommands, text } from "#contract";
 import type { McpLink } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -22,6 +22,23 @@ export default defineComponent<typeof module>({
     }),
   },
   mcp: "tools",
+  commands: httpCommands({
+    paths: "^(?!.*/(debug|admin)/)",
+    logins: [
+      { flag: "-u", written: "^\\{username\\}:\\{password\\}$" },
+      { flag: "-H", written: "^Authorization: Bearer \\{token\\}$" },
+    ],
+    accounts: () => [
+      {
+        variables: {
+          username: { name: "USER" },
+          password: { name: "PASSWORD", secret: true },
+          token: { name: "TOKEN", secret: true },
+        },
+      },
+    ],
+    checks: ["curl -sf http://{host}:{port}/-/ready"],
+  }),
   tools: {
     prefix: "prom",
     service: "PROMETHEUS",

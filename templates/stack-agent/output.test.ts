@@ -16,7 +16,7 @@ interface Package {
 describe("what a link to the stack agent emits", () => {
   it("S1: without it there is neither topology.json nor an agent", async () => {
     const tree = await treeOf(drawing("valkey: read"), "caches");
-    expect([...tree.keys()].filter((path) => /^agent\/|topology\.json$/.test(path))).toEqual([]);
+    expect([...tree.keys()].filter((path) => /^agent\/|(topology|commands)\.json$/.test(path))).toEqual([]);
   });
 
   it("S21: server and agent have the same drawing, one component or link a line", async () => {
@@ -46,6 +46,19 @@ describe("what a link to the stack agent emits", () => {
       const specifiers = tree.get(path)?.text.matchAll(/from "#runtime\/([^"]+)"/g) ?? [];
       for (const [, name] of specifiers) expect(paths, path).toContain(`agent/runtime/${name}.ts`);
     }
+  });
+
+  it("S24: the agent judges the SQL of tests as the server does, where a database is linked", async () => {
+    const text = drawing("stack_agent: read, pg: read").replace(
+      "{valkey:",
+      "{pg: {type: postgresql}, valkey:",
+    );
+    const tree = await treeOf(text, "caches");
+    const manifest = JSON.parse(tree.get("agent/package.json")?.text ?? "{}") as Package;
+    expect(manifest.dependencies).toEqual({ "libpg-query": expect.any(String) });
+    expect(tree.has("agent/runtime/postgresql/command-guard.ts")).toBe(true);
+    expect(tree.has("agent/runtime/postgresql/session.ts")).toBe(false);
+    expect(tree.get("agent/commands.json")?.text).toBe(tree.get("server/commands.json")?.text);
   });
 
   it("S21: the agent needs no library", async () => {

@@ -1,5 +1,5 @@
 import { defineOutput, npmPackage } from "#hook";
-import type { FileSpec, Generation, QueryAnswer, Topology } from "#hook";
+import type { Facts, FileSpec, Generation, QueryAnswer, Topology } from "#hook";
 import { ToolFault } from "#runtime/fault";
 import { parseBody } from "#runtime/stack-agent/body";
 import { createEngine } from "#runtime/stack-agent/engine";
@@ -9,49 +9,94 @@ const HERE = "templates/stack-agent";
 const SHARED = "templates/mcp-server";
 const DEV_LIBRARIES = ["tsx"];
 
-/** Where the agent's imports lead: `#runtime/stack-agent/x` is this folder's, every other one the server's. */
-function sourceOf(specifier: string): string {
-  const own = "stack-agent/";
-  return specifier.startsWith(own)
-    ? `${HERE}/runtime/${specifier.slice(own.length)}.ts`
-    : `${SHARED}/runtime/${specifier}.ts`;
+/** What of the repository is copied, and where a specifier of the runtime leads. */
+interface Code {
+  readonly copies: Generation["copies"];
+  sourceOf(specifier: string): string;
 }
 
-function importsIn(from: string, text: string): readonly string[] {
-  const shared = [...text.matchAll(/from "#runtime\/([^"]+)"/g)].map(([, name]) => sourceOf(name ?? ""));
-  const beside = [...text.matchAll(/from "\.\/([^"]+)"/g)].map(
-    ([, name]) => `${from.slice(0, from.lastIndexOf("/"))}/${name ?? ""}`,
+/** `#runtime/postgresql/x` is of that folder, `#runtime/x` of every server. */
+function codeIn(copies: Generation["copies"]): Code {
+  return {
+    copies,
+    sourceOf: (specifier) => {
+      const slash = specifier.indexOf("/");
+      const own = `templates/${specifier.slice(0, slash)}/runtime/${specifier.slice(slash + 1)}.ts`;
+      return slash > 0 && copies.get(own) !== undefined ? own : `${SHARED}/runtime/${specifier}.ts`;
+    },
+  };
+}
+
+const SPECIFIER = /^(?:import|export)\b[^"';]*\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm;
+
+function specifiersIn(text: string): readonly string[] {
+  return [...text.matchAll(SPECIFIER)].map(([, fixed, late]) => fixed ?? late ?? "");
+}
+
+function importsIn(from: string, { copies, sourceOf }: Code): readonly string[] {
+  const folder = from.slice(0, from.lastIndexOf("/"));
+  return specifiersIn(copies.get(from) ?? "").flatMap((specifier) => {
+    if (specifier.startsWith("#runtime/")) return [sourceOf(specifier.slice("#runtime/".length))];
+    return specifier.startsWith("./") ? [`${folder}/${specifier.slice(2)}`] : [];
+  });
+}
+
+/** Every file that `start` needs and no other, sorted: the agent carries no code that it does not run. */
+function closureOf(start: readonly string[], code: Code): readonly string[] {
+  const seen = new Set(start);
+  for (const from of seen) for (const next of importsIn(from, code)) seen.add(next);
+  return [...seen].sort();
+}
+
+const closures = new WeakMap<Generation["copies"], Map<string, readonly string[]>>();
+
+/** The code of an agent whose tests ask these guards, which nothing imports by name. */
+function codeOf(guards: readonly string[], copies: Generation["copies"]): readonly string[] {
+  const known = closures.get(copies) ?? new Map<string, readonly string[]>();
+  closures.set(copies, known);
+  const key = guards.join(" ");
+  const code = codeIn(copies);
+  const found =
+    known.get(key) ??
+    closureOf([`${HERE}/copy/main.ts`, ...guards.map((guard) => code.sourceOf(guard))], code);
+  known.set(key, found);
+  return found;
+}
+
+/** Files that judge queries, as the lists of the linked types name them. */
+function guardsIn(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const own = "guard" in value && typeof value.guard === "string" ? [value.guard] : [];
+  const guards = new Set([...own, ...Object.values(value).flatMap(guardsIn)]);
+  return [...guards].sort();
+}
+
+/** Libraries that the files import. */
+function librariesOf(files: readonly string[], copies: Generation["copies"]): readonly string[] {
+  const bare = files.flatMap((from) =>
+    specifiersIn(copies.get(from) ?? "").filter((specifier) => !/^(?:[.#]|node:)/.test(specifier)),
   );
-  return [...shared, ...beside];
-}
-
-const closures = new WeakMap<Generation["copies"], readonly string[]>();
-
-/** Every file that `main.ts` needs and no other, sorted: the agent carries no code that it does not run. */
-function codeOf(copies: Generation["copies"]): readonly string[] {
-  const known = closures.get(copies);
-  if (known !== undefined) return known;
-  const seen = new Set([`${HERE}/copy/main.ts`]);
-  for (const from of seen) for (const next of importsIn(from, copies.get(from) ?? "")) seen.add(next);
-  const sorted = [...seen].sort();
-  closures.set(copies, sorted);
-  return sorted;
+  return [...new Set(bare)].sort();
 }
 
 function pathOf(from: string): string {
   if (from.startsWith(`${SHARED}/runtime/`)) return `agent/${from.slice(SHARED.length + 1)}`;
-  if (from.startsWith(`${HERE}/runtime/`))
-    return `agent/runtime/stack-agent/${from.slice(`${HERE}/runtime/`.length)}`;
-  return `agent/${from.slice(`${HERE}/copy/`.length)}`;
+  if (from.startsWith(`${HERE}/copy/`)) return `agent/${from.slice(`${HERE}/copy/`.length)}`;
+  const [, folder = "", , ...rest] = from.split("/");
+  return `agent/runtime/${folder}/${rest.join("/")}`;
 }
 
-function packageFiles(topology: Topology, generation: Generation): readonly FileSpec[] {
+function packageFiles(
+  topology: Topology,
+  generation: Generation,
+  libraries: readonly string[],
+): readonly FileSpec[] {
   const { packageJson, packageLock } = npmPackage(generation.lock(), {
     name: `${topology.stack}-agent`,
     description: `Stack agent of the stack ${topology.stack}`,
     scripts: { start: "node start.mjs" },
     imports: { "#runtime/*": "./runtime/*.ts" },
-    dependencies: [],
+    dependencies: libraries,
     devDependencies: DEV_LIBRARIES,
   });
   const data = { kind: "data", layout: "pretty" } as const;
@@ -61,13 +106,15 @@ function packageFiles(topology: Topology, generation: Generation): readonly File
   ];
 }
 
-function agentFiles(topology: Topology, generation: Generation): readonly FileSpec[] {
+function agentFiles(topology: Topology, facts: Facts, generation: Generation): readonly FileSpec[] {
+  const { copies } = generation;
+  const files = codeOf(guardsIn(facts["commands"]), copies);
   const copied = (path: string, from: string): FileSpec => ({ kind: "copied", path, from });
   return [
-    ...codeOf(generation.copies).map((from) => copied(pathOf(from), from)),
+    ...files.map((from) => copied(pathOf(from), from)),
     copied("agent/start.mjs", `${SHARED}/copy/start.mjs`),
     copied("agent/tsconfig.json", `${SHARED}/copy/tsconfig.json`),
-    ...packageFiles(topology, generation),
+    ...packageFiles(topology, generation, librariesOf(files, copies)),
   ];
 }
 
@@ -83,27 +130,32 @@ function answerOf(data: TopologyData, question: string): QueryAnswer {
   }
 }
 
+/** The drawing, and what may be run in it, for the folder that answers from them. */
+function dataFiles(folder: string, facts: Facts): readonly FileSpec[] {
+  const file = (name: string, hook: string): FileSpec => ({
+    kind: "data",
+    path: `${folder}/${name}.json`,
+    from: `hooks/${hook}.ts`,
+    json: facts[hook] as object,
+    layout: "rows",
+  });
+  return [file("topology", "topology-metadata"), file("commands", "commands")];
+}
+
 /**
- * `topology.json` for the topology tools, which read it in the server's own process, and the agent as a service
- * of its own over the same data. Only a stack with a link to the stack agent has them.
+ * `topology.json` and `commands.json` for the topology tools, which read them in the server's own process, and the
+ * agent as a service of its own over the same data. Only a stack with a link to the stack agent has them.
  */
 export default defineOutput({
   name: "stack-agent",
   libraries: DEV_LIBRARIES,
-  files: (topology, facts, generation) => {
-    if (!generation.links.some(({ link }) => link.component.type === "stack_agent")) return [];
-    const drawing = (path: string): FileSpec => ({
-      kind: "data",
-      path,
-      from: "hooks/topology-metadata.ts",
-      json: facts["topology-metadata"] as object,
-      layout: "rows",
-    });
-    return [
-      drawing("server/topology.json"),
-      drawing("agent/topology.json"),
-      ...agentFiles(topology, generation),
-    ];
-  },
+  files: (topology, facts, generation) =>
+    generation.links.some(({ link }) => link.component.type === "stack_agent")
+      ? [
+          ...dataFiles("server", facts),
+          ...dataFiles("agent", facts),
+          ...agentFiles(topology, facts, generation),
+        ]
+      : [],
   query: (facts, question) => answerOf(facts["topology-metadata"] as TopologyData, question),
 });

@@ -1,8 +1,9 @@
 import { ToolFault } from "#runtime/fault";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { slot } from "#runtime/slot";
-import { openAgent } from "#runtime/stack-agent/agent";
+import { openAgent } from "#runtime/stack-agent/open-agent";
 import type { StackAgent } from "#runtime/stack-agent/agent";
+import { MAX_TESTED } from "#runtime/stack-agent/command/run-tests";
 import type { Answer } from "#runtime/stack-agent/engine";
 import {
   MAX_COMMAND,
@@ -27,8 +28,11 @@ export const link: LinkFacts = slot("link", {
   port: 8090,
 });
 
-/** The drawing stands beside the server's entry point, for when no agent runs as a service. */
-const TOPOLOGY = new URL("../topology.json", import.meta.url);
+/** They stand beside the server's entry point, for when no agent runs as a service. */
+const FILES = {
+  topology: new URL("../topology.json", import.meta.url),
+  commands: new URL("../commands.json", import.meta.url),
+};
 
 type Context = CallContext<StackAgent>;
 
@@ -53,26 +57,15 @@ function resultOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
   return { data: rows, page: { returned: rows.length, total, next_cursor }, warnings };
 }
 
-/** As `resultOf` for a tool without pages: what was left out is said. */
-function testsOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
-  return {
-    data: { status: "dry_run", results: rows },
-    page: { returned: rows.length, total, next_cursor: null },
-    ...(next_cursor === null
-      ? {}
-      : { truncation: { by: "rows", limit: MAX_ROWS, hint: "narrow source or where" } }),
-    warnings,
-  };
-}
-
 const queryTopology = defineTool({
   name: "query_topology",
   title: "Query the stack",
   description:
     "Finds components, their sub-components, links or attributes. " +
     'where: {"field": value} or "field__OP", OP of: ' +
-    `${OPERATOR_NAMES.join(" ")}. A command with {variables} needs dry_run: each row shows it filled in, secrets as ***.`,
+    `${OPERATOR_NAMES.join(" ")}. A command is run for each row as by run_test; dry_run shows it filled in, secrets as ***.`,
   effect: "read",
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -87,7 +80,10 @@ const queryTopology = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client, signal }: Context) => resultOf(await client.query(args, signal)),
+  handler: async (args, { client, signal }: Context) =>
+    args.command !== undefined && !args.dry_run
+      ? await client.test(args, { pages: true, mayWrite: false }, signal)
+      : resultOf(await client.query(args, signal)),
 });
 
 const listComponents = defineTool({
@@ -128,8 +124,13 @@ function componentOnly(name: string): string {
 const runTest = defineTool({
   name: "run_test",
   title: "Test with a command",
-  description: `One check per row, then on_success or on_failure. Only dry_run: true works: it shows the commands of up to ${MAX_ROWS} rows.`,
+  description:
+    `Runs a check for each of up to ${MAX_TESTED} rows, then on_success after verify_delay seconds, or on_failure. ` +
+    "Programs such as psql, redis-cli, curl, kubectl, as far as links allow; write {host} {port} {username} {database}, " +
+    "PGPASSWORD={password}; | grep, name=$(...), test, ; && || are known, a shell is not. dry_run: true shows the commands.",
   effect: "read",
+  mayWrite: true,
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -141,7 +142,7 @@ const runTest = defineTool({
     dry_run,
   },
   handler: async (args, { client, signal }: Context) =>
-    testsOf(await client.query({ ...args, limit: MAX_ROWS }, signal)),
+    await client.test(args, { pages: false, mayWrite: true }, signal),
 });
 
 const getStackStructure = defineTool({
@@ -180,7 +181,7 @@ const getEnvironmentProfile = defineTool({
 
 export const tools = defineModule<StackAgent>({
   link,
-  open: (settings) => openAgent(link, settings, TOPOLOGY),
+  open: (settings) => openAgent(link, settings, FILES),
   close: async () => undefined,
   tools: [
     queryTopology,

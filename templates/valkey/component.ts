@@ -1,5 +1,6 @@
 import { defineComponent, flag, integer, text } from "#contract";
 import type { McpLink } from "#contract";
+import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
 
 type Keyspace = (typeof module.keyspaces)[number];
@@ -48,6 +49,7 @@ const shape = {
     },
   },
   access: ["read", "write", "readwrite"],
+  commands: commandsWith(accountOf),
   mcp: "tools",
   tools: {
     prefix: "valkey",

@@ -36,6 +36,8 @@ export interface Settings {
   integer(name: string, fallback: number): number;
   /** `undefined` when the variable is absent or empty. The value is registered with the redactor. */
   secret(name: string): Secret | undefined;
+  /** The environment of another drawn link, for a module that tests services with the accounts of their links. */
+  ofLink(env: string): Settings;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,7 +52,7 @@ export class SettingError extends Error {
 
 /** `onSecret` learns every value that is handed out, before anybody can use it. */
 export function settingsOf(
-  link: LinkFacts,
+  link: Pick<LinkFacts, "env">,
   environment: Environment,
   onSecret: (value: string) => void,
 ): Settings {
@@ -72,5 +74,6 @@ export function settingsOf(
       onSecret(value);
       return new Secret(value);
     },
+    ofLink: (env) => settingsOf({ env }, environment, onSecret),
   };
 }

@@ -9,7 +9,7 @@ import type { Vocabulary } from "./fields.ts";
 import { environmentProfile } from "./profile.ts";
 import type { EnvironmentProfile } from "./profile.ts";
 import { parseQuery } from "./query.ts";
-import type { Query } from "./query.ts";
+import type { Command, Query } from "./query.ts";
 import { isReached, reachOf } from "./reach.ts";
 import type { Reach } from "./reach.ts";
 import { answerRow, rowsOf } from "./rows.ts";
@@ -32,6 +32,13 @@ export interface Answer {
   readonly warnings: readonly string[];
 }
 
+/** Rows as they are found, before anybody shows them. */
+export interface FoundRows {
+  readonly rows: readonly Row[];
+  readonly command: Command | null;
+  readonly next_cursor: string | null;
+}
+
 /** The drawing as a database. Pure: the same data and the same question give the same answer. */
 export interface Engine {
   /**
@@ -40,6 +47,8 @@ export interface Engine {
    * command without `dry_run` is a `command_mode_off`.
    */
   query(body: unknown): Answer;
+  /** The rows of such a question and its command, for those who run commands. */
+  find(body: unknown): FoundRows;
   /** The JSON text of an answer; rows of whole components are serialised once in the engine's life. */
   serialise(answer: Answer): string;
   structure(page?: { readonly limit?: number; readonly cursor?: string }): StackStructure;
@@ -137,6 +146,17 @@ function answer(state: State, body: unknown): Answer {
   };
 }
 
+function find(state: State, body: unknown): FoundRows {
+  const query = parseQuery(body);
+  const { cursor: _cursor, limit: _limit, ...args } = query;
+  const found = search(state, query, nodesOf(state.index, query.source), startOf(query, args));
+  return {
+    rows: found.rows,
+    command: query.command,
+    next_cursor: found.next === null ? null : encodeCursor(CURSOR, args, found.next),
+  };
+}
+
 function serialise(state: State, { rows, ...rest }: Answer): string {
   const texts = rows.map((row) => {
     if (!Object.isFrozen(row)) return JSON.stringify(row);
@@ -164,6 +184,7 @@ export function createEngine(data: TopologyData): Engine {
   };
   return {
     query: (body) => answer(state, body),
+    find: (body) => find(state, body),
     serialise: (answered) => serialise(state, answered),
     structure: (page = {}) => stackStructure(state.index, page),
     fields: (component) => availableFields(state.index, component),

@@ -59,6 +59,8 @@ export function remoteAgent(link: LinkFacts, settings: Settings): StackAgent {
     demand<T>(await requestJson(service, { path: ["metadata", ...path], signal, faultIn, ...more }), member);
   return {
     query: async (json, signal) => await ask("rows", ["q"], signal, { json }),
+    test: async (json, { pages, mayWrite }, signal) =>
+      await ask("data", ["test"], signal, { json, query: { pages, write: mayWrite } }),
     structure: async (page, signal) =>
       await ask("components", ["structure"], signal, { query: pageQuery(page) }),
     fields: async (component, signal) => await ask("variables", ["fields", component], signal),

@@ -1,12 +1,17 @@
 import { once } from "node:events";
 import { takeKey } from "#runtime/identity";
+import { settingsOf } from "#runtime/settings";
+import { testerAt } from "#runtime/stack-agent/command/open";
 import { createEngine } from "#runtime/stack-agent/engine";
 import type { TopologyData } from "#runtime/stack-agent/topology-data";
 import { createFrontDoor } from "./front-door.ts";
 import { readAgentSettings } from "./settings.ts";
+import { createTests } from "./tests.ts";
 
 export interface AgentOptions {
   readonly data: TopologyData;
+  /** The generated `commands.json`. */
+  readonly commands: URL;
   /** The token is removed from it as it is read. */
   readonly environment: Record<string, string | undefined>;
 }
@@ -18,13 +23,30 @@ export interface RunningAgent {
 }
 
 const DRAIN_MS = 10_000;
+const FLUSH_MS = 1_000;
+/** Prefix of the agent's own variables, as the server has them. */
+const ENV = "MCP_AGENT";
 
 /** Rejects with a StartError, before anything listens, when the environment does not allow it. */
-export async function startAgent({ data, environment }: AgentOptions): Promise<RunningAgent> {
+export async function startAgent({ data, commands, environment }: AgentOptions): Promise<RunningAgent> {
   const settings = readAgentSettings(environment, data);
   const keys = [takeKey(environment, "MCP_AGENT_TOKEN", () => undefined)];
+  const tester = testerAt(
+    commands,
+    settingsOf({ env: ENV }, environment, () => undefined),
+    ENV,
+  );
+  const engine = createEngine(data);
+  const stop = new AbortController();
   let open = true;
-  const server = createFrontDoor({ settings, keys, engine: createEngine(data), isOpen: () => open });
+  const server = createFrontDoor({
+    settings,
+    keys,
+    engine,
+    tests: createTests(engine, tester),
+    stop: stop.signal,
+    isOpen: () => open,
+  });
   server.listen(settings.port, settings.bind);
   await once(server, "listening");
   const address = server.address();
@@ -33,8 +55,10 @@ export async function startAgent({ data, environment }: AgentOptions): Promise<R
     const closed = once(server, "close");
     server.close();
     server.closeIdleConnections();
-    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    const last = setTimeout(() => stop.abort(), DRAIN_MS);
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS + FLUSH_MS);
     await closed;
+    clearTimeout(last);
     clearTimeout(cut);
   };
   let closing: Promise<void> | undefined;

@@ -6,16 +6,16 @@ import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
 import { readBody } from "#runtime/json-body";
 import { parseBody } from "#runtime/stack-agent/body";
-import type { Engine } from "#runtime/stack-agent/engine";
 import { answerText, turnAway } from "./answer.ts";
 import { routeOf } from "./routes.ts";
-import type { Route } from "./routes.ts";
+import type { Answering, Route } from "./routes.ts";
 import type { AgentSettings } from "./settings.ts";
 
-export interface AgentParts {
+export interface AgentParts extends Answering {
   readonly settings: AgentSettings;
   readonly keys: ApiKeys;
-  readonly engine: Engine;
+  /** Aborts when requests in flight have had their time. */
+  readonly stop: AbortSignal;
   /** False while the agent is shutting down. */
   readonly isOpen: () => boolean;
 }
@@ -48,17 +48,25 @@ async function bodyOf(request: IncomingMessage, response: ServerResponse): Promi
   throw new ToolFault("too_large", `the query must not be larger than ${MAX_BODY_BYTES} bytes`);
 }
 
+/** Aborts when the client leaves before it has its answer. */
+function departureOf(response: ServerResponse): AbortSignal {
+  const departure = new AbortController();
+  response.once("close", () => departure.abort());
+  return departure.signal;
+}
+
 async function answerRoute(
   route: Route,
   url: URL,
   request: IncomingMessage,
   response: ServerResponse,
-  { engine }: AgentParts,
+  parts: AgentParts,
 ): Promise<void> {
   try {
     const body = route.method === "POST" ? await bodyOf(request, response) : undefined;
     const rest = url.pathname.slice(route.prefix.length);
-    answerText(response, 200, await route.answer(engine, { rest, search: url.searchParams, body }));
+    const signal = (): AbortSignal => AbortSignal.any([departureOf(response), parts.stop]);
+    answerText(response, 200, await route.answer(parts, { rest, search: url.searchParams, body, signal }));
   } catch (thrown) {
     if (!(thrown instanceof ToolFault)) throw thrown;
     turnAway(request, response, thrown);

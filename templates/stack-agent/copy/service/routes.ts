@@ -1,11 +1,20 @@
 import { ToolFault } from "#runtime/fault";
 import type { Engine } from "#runtime/stack-agent/engine";
+import type { Tests } from "./tests.ts";
 
 /** What a route is asked: the rest of its path, its query, and the body of a POST. */
 export interface Question {
   readonly rest: string;
   readonly search: URLSearchParams;
   readonly body: unknown;
+  /** One that aborts when the client leaves, or the agent stops. */
+  readonly signal: () => AbortSignal;
+}
+
+/** What answers: the drawing, and whoever runs commands in it. */
+export interface Answering {
+  readonly engine: Engine;
+  readonly tests: Tests;
 }
 
 /** One resource of the agent; `prefix` ends in `/` when a name follows. */
@@ -13,7 +22,7 @@ export interface Route {
   readonly method: "GET" | "POST";
   readonly prefix: string;
   /** The JSON text of the answer; throws a ToolFault for what the caller did wrong. */
-  answer(engine: Engine, question: Question): string | Promise<string>;
+  answer(answering: Answering, question: Question): string | Promise<string>;
 }
 
 function refuse(message: string, hint: string): never {
@@ -51,24 +60,51 @@ function nameIn(rest: string): string {
   }
 }
 
+function flagIn(search: URLSearchParams, name: "pages" | "write"): boolean {
+  const value = parametersOf(search, ["pages", "write"]).get(name);
+  if (value === "true" || value === "false") return value === "true";
+  return refuse(`${name} must be true or false`, "it says how the test is run");
+}
+
+/** A query whose command is to be run, and not shown; whether it is well formed is found out there. */
+function isRun(body: unknown): boolean {
+  if (typeof body !== "object" || body === null || !("command" in body)) return false;
+  return !("dry_run" in body) || body.dry_run === false;
+}
+
+/** `{status, results, total, next_cursor, warnings}`. */
+async function runOf(tests: Tests, body: unknown, signal: AbortSignal): Promise<string> {
+  const { data, page, warnings = [] } = await tests.run(body, { pages: true, mayWrite: true }, signal);
+  const { total = null, next_cursor = null } = page ?? {};
+  return JSON.stringify({ ...(data as object), total, next_cursor, warnings });
+}
+
 export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     prefix: "/metadata/q",
-    answer: (engine, { search, body }) => {
+    answer: ({ engine, tests }, { search, body, signal }) => {
       parametersOf(search, []);
-      return engine.serialise(engine.query(body));
+      return isRun(body) ? runOf(tests, body, signal()) : engine.serialise(engine.query(body));
+    },
+  },
+  {
+    method: "POST",
+    prefix: "/metadata/test",
+    answer: async ({ tests }, { search, body, signal }) => {
+      const manner = { pages: flagIn(search, "pages"), mayWrite: flagIn(search, "write") };
+      return JSON.stringify(await tests.run(body, manner, signal()));
     },
   },
   {
     method: "GET",
     prefix: "/metadata/structure",
-    answer: (engine, { search }) => JSON.stringify(engine.structure(pageOf(search))),
+    answer: ({ engine }, { search }) => JSON.stringify(engine.structure(pageOf(search))),
   },
   {
     method: "GET",
     prefix: "/metadata/fields/",
-    answer: (engine, { rest, search }) => {
+    answer: ({ engine }, { rest, search }) => {
       parametersOf(search, []);
       return JSON.stringify(engine.fields(nameIn(rest)));
     },
@@ -76,7 +112,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     prefix: "/metadata/profile",
-    answer: (engine, { search }) => {
+    answer: ({ engine }, { search }) => {
       const parameters = parametersOf(search, ["category"]);
       return JSON.stringify(engine.profile(parameters.get("category")));
     },
@@ -84,7 +120,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     prefix: "/metadata/summary",
-    answer: (engine, { search }) => {
+    answer: ({ engine }, { search }) => {
       parametersOf(search, []);
       return JSON.stringify(engine.summary());
     },
@@ -92,7 +128,7 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     prefix: "/metadata/dna",
-    answer: (engine, { search }) => {
+    answer: ({ engine }, { search }) => {
       parametersOf(search, []);
       return JSON.stringify(engine.dna());
     },
