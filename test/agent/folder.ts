@@ -12,12 +12,8 @@ export interface EmittedStack {
   remove(): void;
 }
 
-/** Generates a stack of this repository from its file, without its neighbours' consent. */
-export async function emitStack(
-  name: string,
-  change: (text: string) => string = (text) => text,
-): Promise<EmittedStack> {
-  const text = change(readFileSync(join(ROOT, "stacks", `${name}.yaml`), "utf8"));
+/** Generates a drawing; other stacks and documents are those of this repository. */
+export async function emitDrawing(name: string, text: string): Promise<EmittedStack> {
   const { stack, diagnostics } = await loadStack({
     file: `stacks/${name}.yaml`,
     bytes: Buffer.from(text),
@@ -35,6 +31,11 @@ export async function emitStack(
     writeFileSync(join(folder, path), file.text);
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Generates a stack of this repository. */
+export async function emitStack(name: string): Promise<EmittedStack> {
+  return await emitDrawing(name, readFileSync(join(ROOT, "stacks", `${name}.yaml`), "utf8"));
 }
 
 export interface BootedAgent {
