@@ -13,7 +13,7 @@ import type { Report } from "./diagnostics/report.ts";
 import { emit } from "./emit/emit.ts";
 import { loadStack } from "./load/load.ts";
 import type { LaterFindings } from "./load/load.ts";
-import { readNeighbour, readStackFile } from "./load/stack-file.ts";
+import { readDocument, readNeighbour, readStackFile } from "./load/stack-file.ts";
 import type { StackFile } from "./load/stack-file.ts";
 import type { Topology } from "./model/topology.ts";
 import { apply } from "./tree/apply.ts";
@@ -82,6 +82,7 @@ export async function load(
     validate: engine.catalog.validators,
     modules: engine.catalog.modules,
     neighbours: (stack) => readNeighbour(engine.fs, join(dirname(path), `${stack}.yaml`)),
+    documents: (named) => readDocument(engine.fs, dirname(path), named),
     ...(today === undefined ? {} : { today }),
   });
   const { stack, diagnostics, later } = result;

@@ -12,6 +12,8 @@ import type {
 const PASSWORD_LENGTH = 32;
 const KEY_LENGTH = 44;
 
+type Spec = ReturnType<LinkModule["family"]["credentials"]>[number];
+
 function ownCredentials({ components }: Topology): readonly Credential[] {
   const server = components.find(({ name }) => name === "mcp");
   return [
@@ -41,6 +43,11 @@ function clusterSecret({ stack, components }: Topology): ClusterSecret {
 
 const byName = (a: Credential, b: Credential): number => (a.name < b.name ? -1 : 1);
 
+function lengthOf(spec: Spec): number | null {
+  if (spec.issued === true || spec.optional === true) return null;
+  return spec.key === true ? KEY_LENGTH : PASSWORD_LENGTH;
+}
+
 function credentialsOf({ link, family, environment }: LinkModule): LinkCredentials {
   const credentials = family.credentials(link).map((spec): Credential => {
     const name = `${environment}_${spec.name}`;
@@ -49,7 +56,7 @@ function credentialsOf({ link, family, environment }: LinkModule): LinkCredentia
       doc: spec.doc,
       optional: spec.optional === true,
       source: link.credentials[name] ?? { from: "implied", name },
-      length: spec.issued === true || spec.optional === true ? null : PASSWORD_LENGTH,
+      length: lengthOf(spec),
       path: link.path,
     };
   });

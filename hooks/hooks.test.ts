@@ -130,12 +130,13 @@ describe("egress", () => {
       ["audit_cache", ["audit-cache.audit-cache.svc.cluster.local:6379"], null],
       ["far_cache", [], "external, and drawn without cidr or namespace"],
       ["near_cache", ["near.example.com:6379"], null],
-      ["stack_agent", [], "the tools stay in the server"],
+      ["stack_agent", ["caches-agent.caches.svc.cluster.local:8090"], null],
       ["valkey", ["valkey.cache.svc.cluster.local:6379"], null],
       ["wide_cache", ["wide.example.com:6379"], null],
     ]);
     expect(targets).toEqual([
       "audit-cache.audit-cache.svc.cluster.local:6379",
+      "caches-agent.caches.svc.cluster.local:8090",
       "near.example.com:6379",
       "valkey.cache.svc.cluster.local:6379",
       "wide.example.com:6379",
@@ -154,7 +155,8 @@ describe("credentials", () => {
       const module = drawn.generation.links.find((candidate) => candidate.link.id === link);
       expect(own.every(({ name }) => name.startsWith(`${module?.environment ?? "?"}_`))).toBe(true);
     }
-    expect(links.find(({ component }) => component === "stack_agent")?.credentials).toEqual([]);
+    const agent = links.find(({ component }) => component === "stack_agent")?.credentials;
+    expect(agent?.map(({ name, length }) => [name, length])).toEqual([["MCP_AGENT_TOKEN", 44]]);
   });
 });
 

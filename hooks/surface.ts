@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import { defineHook } from "#hook";
+import { defineHook, factsOf } from "#hook";
+import type contentsHook from "./contents.ts";
 import type { CompiledTool, Generation, Topology } from "#hook";
 
 /** How far one tool may go, and where. */
@@ -16,6 +17,27 @@ export interface SurfaceTool {
   /** `cnpg/app_db`; the component itself for a type without a scope. */
   readonly targets: readonly string[];
   readonly limits: Readonly<Record<string, string>>;
+  readonly hash: string;
+}
+
+/** A playbook, with the digest of all that a model reads of it. */
+export interface SurfacePrompt {
+  readonly name: string;
+  readonly link: string;
+  readonly title: string;
+  readonly description: string;
+  readonly arguments: readonly unknown[];
+  readonly hash: string;
+}
+
+export interface SurfaceResource {
+  readonly uri: string;
+  readonly link: string;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly mimeType: string;
+  /** Of its listing, and of its text when that is generated. */
   readonly hash: string;
 }
 
@@ -71,8 +93,48 @@ function surfaceTools(topology: Topology, generation: Generation): SurfaceTool[]
   return tools.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The whole surface that AI sees, tool by tool: what `surface.lock.json` and the documents are made of. */
+function contentHash(what: "prompt" | "resource", seen: object): string {
+  return `sha256:${hash("sha256", `mcp_${what}\u0000 1\u0000${canonicalJson(seen)}`, "hex")}`;
+}
+
+function surfacePrompts(
+  { links }: Generation,
+  texts: Readonly<Record<string, string>>,
+): readonly SurfacePrompt[] {
+  const prompts = links.flatMap(({ link, module }) =>
+    module.prompts.map((prompt) => ({
+      ...prompt,
+      link: link.id,
+      hash: contentHash("prompt", { ...prompt, text: texts[prompt.name] ?? null }),
+    })),
+  );
+  return prompts.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function surfaceResources(
+  { links }: Generation,
+  texts: Readonly<Record<string, string>>,
+): readonly SurfaceResource[] {
+  const resources = links.flatMap(({ link, module }) =>
+    module.resources.map(({ generated: _generated, ...resource }) => ({
+      ...resource,
+      link: link.id,
+      hash: contentHash("resource", { ...resource, text: texts[resource.uri] ?? null }),
+    })),
+  );
+  return resources.sort((a, b) => (a.uri < b.uri ? -1 : 1));
+}
+
+/** The whole surface that AI sees: what `surface.lock.json` and the documents are made of. */
 export default defineHook({
   name: "surface",
-  derive: (topology, _facts, generation) => ({ tools: surfaceTools(topology, generation) }),
+  after: ["contents"],
+  derive: (topology, facts, generation) => {
+    const { prompts, resources } = factsOf<typeof contentsHook>(facts, "contents");
+    return {
+      tools: surfaceTools(topology, generation),
+      prompts: surfacePrompts(generation, prompts),
+      resources: surfaceResources(generation, resources),
+    };
+  },
 });

@@ -56,6 +56,12 @@ export interface ReachMetadata {
   readonly tools: readonly string[];
 }
 
+export interface DocumentMetadata {
+  readonly component: string;
+  readonly attribute: string;
+  readonly document: unknown;
+}
+
 /** The content of `topology.json`. */
 export interface TopologyData {
   readonly stack: string;
@@ -67,6 +73,7 @@ export interface TopologyData {
   readonly components: readonly ComponentMetadata[];
   readonly links: readonly LinkMetadata[];
   readonly reach: readonly ReachMetadata[];
+  readonly documents: readonly DocumentMetadata[];
 }
 
 function subMetadata({ name, kind, section, attributes, secrets }: SubComponent): SubComponentMetadata {
@@ -134,6 +141,11 @@ export default defineHook({
       components: topology.components.map(componentMetadata),
       links: topology.links.map((link) => linkMetadata(link, widest)),
       reach: generation.links.map(reachMetadata),
+      documents: topology.documents.map(({ component, attribute, content }) => ({
+        component,
+        attribute,
+        document: content,
+      })),
     };
   },
 });

@@ -35,7 +35,7 @@ const dependencies = (tree: FileTree): readonly string[] =>
 
 /** Files that may differ between a drawing with the link and the same drawing without it. */
 const CONSEQUENCES =
-  /^(server\/(tools|runtime)\/|credentials\/cloud\.sops\.env$|k8s\/(secret\.sops|credentials-checksum)\.yaml$|server\/(registry\.ts|surface\.lock\.json|package(-lock)?\.json|topology\.json)$|k8s\/(configmap|deployment|networkpolicy|rbac)\.yaml$|kustomization\.yaml$|principals\/|clients\/|governance\/|docs\/|README\.md$)/;
+  /^(server\/(tools|runtime|prompts|resources)\/|credentials\/cloud\.sops\.env$|k8s\/(secret\.sops|credentials-checksum)\.yaml$|server\/(registry\.ts|surface\.lock\.json|package(-lock)?\.json|topology\.json|commands\.json)$|agent\/|k8s\/(configmap|deployment|networkpolicy|rbac)\.yaml$|kustomization\.yaml$|principals\/|clients\/|governance\/|docs\/|README\.md$)/;
 
 /** Files of later consequences: the day one is emitted, this test must be told what to demand of it. */
 const NOT_YET = ["governance/policy.json"];
@@ -100,7 +100,7 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     // 5. an account on the service
     const principals = (tree: FileTree): number =>
       [...tree.keys()].filter((path) => path.startsWith(`principals/${name}/`)).length;
-    expect(principals(linked) > 0).toBe(usesNetwork);
+    expect(principals(linked) > 0).toBe(usesNetwork && type.builtin === undefined);
     expect(principals(unlinked)).toBe(0);
 
     // 6. pins in the lock

@@ -54,7 +54,16 @@ const prefixed =
 
 function emitted(writeTools: readonly string[], nameOf = prefixed("thing")): string {
   const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
-  const module = { from: "templates/thing/tools.ts", folder: "thing", runtime: [], pieces, slots, tools: [] };
+  const module = {
+    from: "templates/thing/tools.ts",
+    folder: "thing",
+    runtime: [],
+    pieces,
+    slots,
+    tools: [],
+    resources: [],
+    prompts: [],
+  };
   return specialize(module, {
     nameOf,
     slots: { names: ["a", "b"] },
@@ -98,7 +107,16 @@ describe("the cut of write tools", () => {
 
   it("a value in a slot cannot leave its literal", () => {
     const { pieces, slots } = compileTools("templates/thing/tools.ts", MODULE, "thing");
-    const module = { from: "x", folder: "thing", runtime: [], pieces, slots, tools: [] };
+    const module = {
+      from: "x",
+      folder: "thing",
+      runtime: [],
+      pieces,
+      slots,
+      tools: [],
+      resources: [],
+      prompts: [],
+    };
     const nasty = ['"; process.exit(1); //', "`${process.env}`", "\u2028\u202e", "*/"];
     const text = specialize(module, {
       nameOf: prefixed("thing"),

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import type { CompiledTool } from "../catalog/compiled.ts";
+import type { CompiledModule, CompiledPrompt, CompiledResource, CompiledTool } from "../catalog/compiled.ts";
 import { PREFIX_HOLE } from "../emit/holes.ts";
 
 const SYMBOLIC = (holes: string, prefix: string): string => `
@@ -11,15 +11,54 @@ const SYMBOLIC = (holes: string, prefix: string): string => `
   export const named = (name) => PREFIX_HOLE + name.slice(${prefix.length});
 `;
 
+/** What a model or a client would see of a module. */
+export type Evaluated = Pick<CompiledModule, "tools" | "resources" | "prompts">;
+
+/** The module's own objects: handlers and readers among them, which are left alone. */
+interface Module {
+  readonly tools: readonly CompiledTool[];
+  readonly resources?: readonly (Omit<CompiledResource, "generated"> & { readonly text?: unknown })[];
+  readonly prompts?: readonly CompiledPrompt[];
+}
+
+/** As plain data: functions and `undefined` are gone. */
+function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
+
+function seenOf({ tools, resources = [], prompts = [] }: Module, prefix: string): Evaluated {
+  return plain({
+    tools: tools.map(({ name, title, description, effect, inputSchema, outputSchema, annotations }) => ({
+      name: name.replace(PREFIX_HOLE, prefix),
+      title,
+      description,
+      effect,
+      inputSchema,
+      outputSchema,
+      annotations,
+    })),
+    resources: resources.map(({ uri, name, title, description, mimeType, text }) => ({
+      uri,
+      name,
+      title,
+      description,
+      mimeType,
+      generated: text !== undefined,
+    })),
+    prompts: prompts.map(({ name, title, description, arguments: args }) => ({
+      name,
+      title,
+      description,
+      arguments: args,
+    })),
+  });
+}
+
 /**
- * Runs a tool module once with symbolic slots and keeps what a model would see of its tools. Nothing is
- * opened: handlers and clients are left alone.
+ * Runs a tool module once with symbolic slots and keeps what would be seen of it. Nothing is opened: handlers
+ * and clients are left alone.
  */
-export async function evaluateTools(
-  root: string,
-  path: string,
-  prefix: string,
-): Promise<readonly CompiledTool[]> {
+export async function evaluateTools(root: string, path: string, prefix: string): Promise<Evaluated> {
   const outfile = join(root, "dist", `.evaluate-${path.replaceAll("/", "-")}.mjs`);
   await build({
     entryPoints: [join(root, path)],
@@ -46,23 +85,8 @@ export async function evaluateTools(
     ],
   });
   try {
-    const module = (await import(pathToFileURL(outfile).href)) as {
-      tools: { tools: readonly CompiledTool[] };
-    };
-    return module.tools.tools.map(
-      ({ name, title, description, effect, inputSchema, outputSchema, annotations }) => {
-        const tool = {
-          name: name.replace(PREFIX_HOLE, prefix),
-          title,
-          description,
-          effect,
-          inputSchema,
-          outputSchema,
-          annotations,
-        };
-        return JSON.parse(JSON.stringify(tool)) as CompiledTool;
-      },
-    );
+    const module = (await import(pathToFileURL(outfile).href)) as { tools: Module };
+    return seenOf(module.tools, prefix);
   } finally {
     rmSync(outfile, { force: true });
   }

@@ -102,14 +102,14 @@ async function compileModule(
   if (folder.tools === undefined || owner?.tools === undefined) return undefined;
   const { prefix } = owner.tools;
   const { pieces, slots } = compileTools(folder.tools, readText(ROOT, folder.tools), prefix);
-  const tools = await evaluateTools(ROOT, folder.tools, prefix);
+  const seen = await evaluateTools(ROOT, folder.tools, prefix);
   const own = folder.copies.filter((path) => path.startsWith(`templates/${folder.name}/runtime/`));
   const runtime = compileRuntime(
     folder.name,
     pieces,
     new Map(own.map((path) => [path, readText(ROOT, path)])),
   );
-  return { from: folder.tools, folder: folder.name, runtime, pieces, slots, tools };
+  return { from: folder.tools, folder: folder.name, runtime, pieces, slots, ...seen };
 }
 
 function writeData(name: string, text: string): void {

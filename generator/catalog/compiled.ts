@@ -29,6 +29,25 @@ export interface CompiledTool {
   readonly annotations: Readonly<Record<string, boolean>>;
 }
 
+/** A resource as a client will list it. */
+export interface CompiledResource {
+  readonly uri: string;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly mimeType: string;
+  /** Its text is generated, from `resources/<name>.md.hbs` in the type's folder. */
+  readonly generated: boolean;
+}
+
+/** A prompt as a client will list it; its text comes from `prompts/<name>.md.hbs` in the type's folder. */
+export interface CompiledPrompt {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly arguments: readonly Readonly<Record<string, string | boolean>>[];
+}
+
 /** A copied file; one with `needs` goes when none of those write tools is kept. */
 export interface RuntimeFile {
   readonly path: string;
@@ -45,6 +64,8 @@ export interface CompiledModule {
   readonly pieces: readonly Piece[];
   readonly slots: readonly string[];
   readonly tools: readonly CompiledTool[];
+  readonly resources: readonly CompiledResource[];
+  readonly prompts: readonly CompiledPrompt[];
 }
 
 export interface LockedPackage {

@@ -1,5 +1,6 @@
 /** The contract between the engine and a folder in `templates/`: what a component type is. */
 import type { Component, McpLink, Topology } from "../model/topology.ts";
+import type { CommandFamily } from "./commands.ts";
 
 interface Doc<T> {
   /** One sentence; becomes the schema's description, the editor's hover text and the catalog page. */
@@ -12,6 +13,8 @@ export type AttributeSpec =
       readonly pattern?: string;
       /** The value is the name of a component of one of these types. */
       readonly componentOf?: readonly string[];
+      /** The value names a JSON or YAML file, relative to the stack file, whose content belongs to the drawing. */
+      readonly document?: true;
     } & Doc<string>)
   | ({ readonly kind: "integer"; readonly min?: number; readonly max?: number } & Doc<number>)
   | ({ readonly kind: "flag" } & Doc<boolean>)
@@ -57,6 +60,8 @@ export interface CredentialSpec {
   readonly optional?: true;
   /** The service makes the value, as with an API token, so that it must be given; else it is made here, once. */
   readonly issued?: true;
+  /** A key of our own that is compared by its digest: it is made longer than a password. */
+  readonly key?: true;
 }
 
 /** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */
@@ -71,6 +76,16 @@ export interface NamespaceRights {
     readonly resourceNames?: readonly string[];
     readonly verbs: readonly string[];
   }[];
+}
+
+/** What the playbooks of a stack ask, of whatever tools its links give. */
+export type PlaybookQuestion = "alerts" | "cluster" | "deployments" | "health" | "logs" | "metrics";
+
+export interface PlaybookStep {
+  /** A read tool of the module, by its name there. */
+  readonly tool: string;
+  /** Plain words that follow the tool's name in a sentence: "to see what fires now". */
+  readonly how: string;
 }
 
 export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
@@ -97,6 +112,8 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   credentials(link: McpLink): readonly CredentialSpec[];
   /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
   ports?(link: McpLink): readonly number[];
+  /** The questions of playbooks that the type's tools answer. */
+  readonly playbooks?: Readonly<Partial<Record<PlaybookQuestion, PlaybookStep>>>;
   /**
    * What the named tools, as AI sees them, need of the Kubernetes API itself. A server gets a service account
    * token only when some link says so; left out, the link needs nothing.
@@ -131,6 +148,8 @@ export interface ComponentType {
    */
   readonly mcp: "tools" | "later" | "never";
   readonly tools?: ToolFamily;
+  /** What `run_test` may run on this type's rows, once a link leads to them; left out, nothing. */
+  readonly commands?: CommandFamily;
 }
 
 /** One type of the catalog, or one of several that share a folder and its tool module. */
@@ -159,4 +178,6 @@ export function fillPattern(pattern: string, values: Readonly<Record<string, unk
   return filled + pattern.slice(end);
 }
 
+export { httpCommands } from "./http-commands.ts";
+export type { CommandFamily } from "./commands.ts";
 export type { Component, McpLink, Topology };

@@ -19,7 +19,16 @@ export function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-const MODULE_KEYS = ["from", "folder", "runtime", "pieces", "slots", "tools"] as const;
+const MODULE_KEYS = [
+  "from",
+  "folder",
+  "runtime",
+  "pieces",
+  "slots",
+  "tools",
+  "resources",
+  "prompts",
+] as const;
 
 function lazyModule(load: () => CompiledModule): CompiledModule {
   const module = {};

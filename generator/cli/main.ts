@@ -3,6 +3,7 @@ import catalog from "#catalog";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
+import { runQuery } from "./query.ts";
 import { runSchema } from "./schema.ts";
 import type { KeygenOptions } from "./keygen.ts";
 import type * as secretsCommands from "./secrets.ts";
@@ -119,6 +120,13 @@ function program(): Command {
     .description("print the JSON Schema of stack files, for editors")
     .action(action(runSchema));
   addSecrets(root);
+  root
+    .command("query")
+    .description("answer a query about a stack as its agent would, from the stack file")
+    .argument("<stack>", "name or file of a stack")
+    .argument("<query>", 'JSON such as {"source": "all"}; - reads it from stdin')
+    .option("--env <name>", "of an environment instead of the base")
+    .action(action(runQuery));
   root
     .command("serve")
     .description("start the emitted server of a stack on loopback")

@@ -20,6 +20,9 @@ async function configOf(folder: string): Promise<Readonly<Record<string, string>
   return (read.source.value as { data?: Record<string, string> }).data ?? {};
 }
 
+/** Services of the stack itself that a server outside of the cluster goes without: it does their work itself. */
+const ALONE = { MCP_AGENT_URL: "" };
+
 /**
  * Starts the emitted server as its own process and lives as long as it does. Variables that are set here win
  * over those of the ConfigMap and the sealed credentials, so a service on loopback can stand in for the one in
@@ -36,6 +39,7 @@ export async function runServe(stack: string, options: ServeOptions): Promise<nu
     env: {
       ...(await configOf(folder)),
       ...(await openedCredentials(folder)),
+      ...ALONE,
       MCP_PORT: options.port,
       ...process.env,
     },

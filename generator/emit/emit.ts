@@ -75,6 +75,18 @@ async function verify(path: string, file: GeneratedFile): Promise<void> {
   }
 }
 
+/** Everything that follows from a drawing, before any file shows it. */
+export function derive(
+  topology: Topology,
+  catalog: CompiledCatalog,
+): { readonly generation: Generation; readonly facts: Facts } {
+  const generation = {
+    ...catalog,
+    links: topology.mcpLinks.map((link) => linkModule(catalog, topology, link)),
+  };
+  return { generation, facts: runHooks(catalog.hooks, topology, generation) };
+}
+
 export interface Emission {
   readonly tree: FileTree;
   /** What the sealing step has to fill in; `null` for a catalog without credentials. */
@@ -116,11 +128,7 @@ export async function emit(
   catalog: CompiledCatalog,
   report: Report = refuse,
 ): Promise<Emission> {
-  const generation = {
-    ...catalog,
-    links: topology.mcpLinks.map((link) => linkModule(catalog, topology, link)),
-  };
-  const facts = runHooks(catalog.hooks, topology, generation);
+  const { generation, facts } = derive(topology, catalog);
   const tree = new Map<string, GeneratedFile>();
   const add = async (spec: FileSpec): Promise<void> => {
     if (!isSafePath(spec.path)) throw new EmitError(spec.path, "leaves the output folder");

@@ -48,6 +48,7 @@ export function linkModule(catalog: CompiledCatalog, topology: Topology, link: M
     family,
     module,
     environment,
+    nameOf: rename,
     canWrite: writeNames(module).length > 0,
     tools: specializedTools(module, how, rename),
     runtime: module.runtime

@@ -1,7 +1,7 @@
 /** The contracts of `hooks/` (what follows from a drawing) and of `output.ts` files (which files show it). */
 import type { CompiledCatalog, CompiledModule, CompiledTool } from "../catalog/compiled.ts";
 import type { JsonLayout } from "../emit/json-text.ts";
-import type { ToolFamily } from "../catalog/contract.ts";
+import type { PlaybookQuestion, ToolFamily } from "../catalog/contract.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { McpLink, Topology } from "../model/topology.ts";
 
@@ -14,6 +14,8 @@ export interface LinkModule {
   readonly environment: string;
   /** What the link registers: the read tools, and the write tools that the drawing keeps. */
   readonly tools: readonly CompiledTool[];
+  /** How AI sees a tool that the module itself calls by this name. */
+  nameOf(tool: string): string;
   /** Whether the type has write tools at all, drawn or not. */
   readonly canWrite: boolean;
   /** Files of the type's folder that the link's tools import, to be copied: paths in this project. */
@@ -89,12 +91,22 @@ export interface Output {
     generation: Generation,
     report: Report,
   ): readonly FileSpec[];
+  /** Answers a question about the stack as the emitted service would, for `topogate query`. */
+  query?(facts: Facts, question: string): QueryAnswer;
+}
+
+export interface QueryAnswer {
+  /** The JSON that the service would send. */
+  readonly text: string;
+  /** False when the service would refuse the question. */
+  readonly ok: boolean;
 }
 
 export function defineOutput(output: Output): Output {
   return output;
 }
 
+export type { CommandFamily } from "../catalog/commands.ts";
 export { npmPackage } from "../emit/npm-package.ts";
 export { shellWord } from "../emit/shell.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
@@ -106,4 +118,4 @@ export type {
   DerivedEntry,
   LinkCredentials,
 } from "../credentials/credential.ts";
-export type { CompiledTool, McpLink, Report, Topology };
+export type { CompiledTool, McpLink, PlaybookQuestion, Report, Topology };

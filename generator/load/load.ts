@@ -11,6 +11,8 @@ import { isBlock, kindOf } from "../model/block.ts";
 import { indexLinks } from "../model/drawing.ts";
 import type { Drawing, DrawnLink } from "../model/drawing.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { createDocumentReader, withDocuments } from "./documents.ts";
+import type { ReadDocument } from "./documents.ts";
 import { TooManyErrors, gatherFindings, locate } from "./findings.ts";
 import type { Findings } from "./findings.ts";
 import { checkImports } from "./imports.ts";
@@ -56,6 +58,8 @@ export interface LoadInput {
   readonly validate: StackValidators;
   /** The source of another stack of the same folder, or `undefined` when there is none. */
   neighbours(stack: string): Uint8Array | undefined;
+  /** A file that the drawing names, relative to the stack file; left out, such files are not looked at. */
+  readonly documents?: ReadDocument;
   /** Tools by type, to check the names under `tools`; left out, they are not checked. */
   readonly modules?: ReadonlyMap<string, Pick<CompiledModule, "tools">>;
   /** `2026-11-20`, to find grants that have expired; left out, dates are not looked at. */
@@ -217,10 +221,23 @@ async function resolveStack(run: Run): Promise<LoadedStack | null> {
   );
   if (run.findings.hasErrors()) return null;
   for (const built of [base, ...environments.values()]) checkGeneratedNames(built, run.input.catalog, report);
-  return {
+  return await withAllDocuments(run, {
     base: base.topology,
     environments: new Map([...environments].map(([name, built]) => [name, built.topology])),
-  };
+  });
+}
+
+/** Files beside the stack file are read last: a drawing with errors needs none of them. */
+async function withAllDocuments({ input, findings }: Run, stack: LoadedStack): Promise<LoadedStack> {
+  if (input.documents === undefined) return stack;
+  const reader = createDocumentReader(input.catalog, input.documents);
+  const base = withDocuments(stack.base, await reader.documentsOf(stack.base, findings.report));
+  const environments = new Map<string, Topology>();
+  for (const [name, topology] of stack.environments) {
+    const documents = await reader.documentsOf(topology, findings.within(name));
+    environments.set(name, withDocuments(topology, documents));
+  }
+  return { base, environments };
 }
 
 /** `null` for a file of another version: every other message about it would be wrong. */
@@ -276,7 +293,7 @@ const NOTHING_LATER: LaterFindings = {
  * From the bytes of a stack file to its topologies, or to everything that is wrong with it.
  *
  * All faults come in one run; what only follows from another fault is left out. Nothing is read but the
- * bytes and, for external components, the sources that `neighbours` gives.
+ * bytes, for external components the sources that `neighbours` gives, and what `documents` gives.
  */
 export async function loadStack(input: LoadInput): Promise<LoadResult> {
   const read = await readSource(input.file, input.bytes);

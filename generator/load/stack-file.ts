@@ -1,4 +1,4 @@
-import { basename, dirname, extname } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { FileSystem } from "../tree/disk.ts";
 import { maxBytes } from "./text.ts";
 
@@ -42,4 +42,32 @@ export function readNeighbour(fs: FileSystem, path: string): Uint8Array | undefi
   return fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === true
     ? readStackFile(fs, path).bytes
     : undefined;
+}
+
+const MOST_DOCUMENT_BYTES = 512 * 1024;
+
+/**
+ * A file below `folder` that a drawing names, or why it is not read. Nothing outside of the folder is, whatever
+ * the name or a link on the way says: a drawing may come from somebody who cannot read this machine.
+ */
+export function readDocument(
+  fs: FileSystem,
+  folder: string,
+  file: string,
+): Uint8Array | { readonly problem: string } {
+  const steps = file.split("/").filter((step) => step !== "." && step !== "");
+  if (file.startsWith("/") || /[\\:\0]/.test(file) || steps.includes("..") || steps.length === 0)
+    return { problem: "must be a path below the folder of the stack file" };
+  let path = folder;
+  for (const [at, step] of steps.entries()) {
+    path = join(path, step);
+    const status = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (status === undefined) return { problem: "does not exist beside the stack file" };
+    const isLast = at === steps.length - 1;
+    if (isLast ? !status.isFile() : !status.isDirectory())
+      return { problem: isLast ? "is no regular file" : "leads through a link or a file" };
+    if (isLast && status.size > MOST_DOCUMENT_BYTES)
+      return { problem: `is larger than ${MOST_DOCUMENT_BYTES} bytes` };
+  }
+  return fs.readFileSync(path);
 }

@@ -242,6 +242,7 @@ export function buildTopology(input: BuildInput): Built {
     server: buildServerSettings(drawing.components.get(SERVER)?.value ?? {}),
     exports: buildExports(blockOf(root, "exports")),
     access: buildAccessRules(blockOf(root, "access")),
+    documents: [],
     get drawing() {
       canonical ??= canonicalDrawing(drawing, resolved, ai);
       return canonical;

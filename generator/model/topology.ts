@@ -151,6 +151,13 @@ export interface Export {
   readonly access: string;
 }
 
+/** A file that a component's attribute names, such as the OpenAPI description of a service. */
+export interface StackDocument {
+  readonly component: string;
+  readonly attribute: string;
+  readonly content: unknown;
+}
+
 export interface Topology {
   readonly stack: string;
   /** `null` for the base. */
@@ -171,6 +178,8 @@ export interface Topology {
   readonly server: ServerSettings;
   readonly exports: readonly Export[];
   readonly access: AccessRules;
+  /** Sorted by component, then attribute. */
+  readonly documents: readonly StackDocument[];
   /**
    * The normalised stack file of this environment with sorted keys: the same for every way of writing the
    * same drawing.

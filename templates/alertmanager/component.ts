@@ -1,4 +1,4 @@
-import { defineComponent } from "#contract";
+import { defineComponent, httpCommands } from "#contract";
 
 export default defineComponent({
   type: "alertmanager",
@@ -8,4 +8,8 @@ export default defineComponent({
   host: "{name}.{namespace}.svc.{cluster_domain}",
   attributes: {},
   mcp: "later",
+  commands: httpCommands({
+    paths: "^/(-/(healthy|ready)|api/v2/(status|alerts|silences)|metrics)?$",
+    checks: ["curl -sf http://{host}:{port}/-/ready"],
+  }),
 });

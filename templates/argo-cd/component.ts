@@ -1,4 +1,4 @@
-import { defineComponent, text } from "#contract";
+import { defineComponent, httpCommands, text } from "#contract";
 
 export default defineComponent({
   type: "argo_cd",
@@ -16,4 +16,8 @@ export default defineComponent({
   attributes: {},
   secrets: { api_token: { doc: "Token of an account." } },
   mcp: "later",
+  commands: httpCommands({
+    paths: "^/(healthz|api/version)?$",
+    checks: ["curl -skf http://{host}:{port}/healthz"],
+  }),
 });

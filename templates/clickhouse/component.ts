@@ -1,4 +1,5 @@
 import { defineComponent, integer, text } from "#contract";
+import { commands } from "./commands.ts";
 
 export default defineComponent({
   type: "clickhouse",
@@ -24,4 +25,5 @@ export default defineComponent({
   },
   secrets: { password: { doc: "Password of applications." } },
   mcp: "later",
+  commands,
 });

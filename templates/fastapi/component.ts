@@ -1,4 +1,4 @@
-import { defineComponent, integer, text } from "#contract";
+import { defineComponent, httpCommands, integer, text } from "#contract";
 
 const shape = {
   group: "backend",
@@ -7,10 +7,11 @@ const shape = {
   secrets: { api_key: { doc: "Key that callers present." } },
   access: ["read", "write", "readwrite"],
   mcp: "later",
+  commands: httpCommands({ checks: ["curl -sf http://{host}:{port}/"] }),
 } as const;
 
 const attributes = {
-  openapi: text({ doc: "OpenAPI document of the service, relative to the stack file." }),
+  openapi: text({ doc: "OpenAPI document of the service, relative to the stack file.", document: true }),
   image: text({ doc: "Container image." }),
 };
 

@@ -1,4 +1,4 @@
-import { defineComponent } from "#contract";
+import { defineComponent, httpCommands } from "#contract";
 
 export default defineComponent({
   type: "grafana",
@@ -12,4 +12,8 @@ export default defineComponent({
     api_token: { doc: "Token of a service account." },
   },
   mcp: "later",
+  commands: httpCommands({
+    paths: "^/(api/health|healthz|metrics)?$",
+    checks: ["curl -sf http://{host}:{port}/api/health"],
+  }),
 });

@@ -1,4 +1,5 @@
 import { defineComponent, integer, text } from "#contract";
+import { commands } from "./commands.ts";
 
 export default [
   defineComponent({
@@ -37,6 +38,7 @@ export default [
     access: ["produce", "consume", "both"],
     podLabels: { "strimzi.io/name": "{name}-kafka" },
     mcp: "later",
+    commands,
   }),
   defineComponent({
     type: "kafka_bridge",

@@ -1,4 +1,4 @@
-import { defineComponent, text } from "#contract";
+import { defineComponent, httpCommands, text } from "#contract";
 
 export default defineComponent({
   type: "keycloak",
@@ -18,4 +18,9 @@ export default defineComponent({
   attributes: {},
   secrets: { admin_password: { doc: "Password of the administrator." } },
   mcp: "later",
+  commands: httpCommands({
+    paths:
+      "^/(health(/(live|ready|started))?|metrics|realms/[\\w.-]+(/\\.well-known/openid-configuration)?)?$",
+    checks: ["curl -sf http://{host}:{port}/health/ready"],
+  }),
 });

@@ -1,5 +1,6 @@
 import { choice, defineComponent, integer, list, text } from "#contract";
 import type { McpLink } from "#contract";
+import { commands } from "./commands.ts";
 import { kindsOf } from "./kinds.ts";
 import { namespacesOf, rightsOf, workloadsOf, writableOf } from "./reach.ts";
 import type * as module from "./tools.ts";
@@ -89,4 +90,5 @@ export default defineComponent<typeof module>({
     ports: ({ component }) => [...new Set([component.port ?? 443, API_SERVER])],
     rbac: rightsOf,
   },
+  commands,
 });

@@ -1,4 +1,4 @@
-import { defineComponent, text } from "#contract";
+import { defineComponent, httpCommands, text } from "#contract";
 
 export default defineComponent({
   type: "loki",
@@ -12,4 +12,9 @@ export default defineComponent({
   },
   secrets: { password: { doc: "Password of clients that log in." } },
   mcp: "later",
+  commands: httpCommands({
+    paths:
+      "^/(ready|metrics|loki/api/v1/(labels|label/[\\w.-]+/values|query|query_range|series|status/buildinfo))?$",
+    checks: ["curl -sf http://{host}:{port}/ready"],
+  }),
 });

@@ -2,6 +2,7 @@ import { defineOutput, factsOf, npmPackage, typescriptLiteral } from "#hook";
 import type { CredentialFacts, FileSpec, Generation, LinkModule, Topology } from "#hook";
 import type registryHook from "../../hooks/registry.ts";
 import type surfaceHook from "../../hooks/surface.ts";
+import type contentsHook from "../../hooks/contents.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type egressHook from "../../hooks/egress.ts";
 
@@ -115,7 +116,8 @@ export default defineOutput({
   libraries: [...LIBRARIES, ...DEV_LIBRARIES, ...FRAMEWORKS.sdk.libraries, ...FRAMEWORKS.fastmcp.libraries],
   files: (topology, facts, generation) => {
     const registry = factsOf<typeof registryHook>(facts, "registry");
-    const { tools } = factsOf<typeof surfaceHook>(facts, "surface");
+    const { tools, prompts, resources } = factsOf<typeof surfaceHook>(facts, "surface");
+    const contents = factsOf<typeof contentsHook>(facts, "contents");
     const credentials = factsOf<typeof credentialsHook>(facts, "credentials");
     const egress = factsOf<typeof egressHook>(facts, "egress");
     const { stack, environment } = topology;
@@ -124,8 +126,8 @@ export default defineOutput({
       stack,
       environment,
       tools,
-      prompts: [],
-      resources: [],
+      prompts,
+      resources,
       credentials: credentials.names,
       egress: egress.targets,
       flags: registry.flags,
@@ -147,6 +149,7 @@ export default defineOutput({
         json: lock,
         layout: "pretty",
       },
+      ...contents.files.map((file): FileSpec => ({ kind: "data", ...file })),
       ...packageFiles(topology, generation),
       ...runtimeFiles(generation, topology.server.framework),
       ...generation.links.map((link): FileSpec => ({

@@ -1,4 +1,4 @@
-import { defineComponent, integer } from "#contract";
+import { defineComponent, httpCommands, integer } from "#contract";
 
 const shape = {
   group: "search",
@@ -15,6 +15,10 @@ const shape = {
   },
   access: ["read", "write", "readwrite"],
   mcp: "later",
+  commands: httpCommands({
+    paths: "^/(_cluster/health|_cat/(health|nodes|indices|shards))?$",
+    checks: ["curl -skf http://{host}:{port}/_cluster/health"],
+  }),
 } as const;
 
 export default [

@@ -1,5 +1,6 @@
 import { defineComponent, integer, list, text } from "#contract";
 import type { McpLink, Topology } from "#contract";
+import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
 
 type Database = (typeof module.databases)[number];
@@ -99,6 +100,7 @@ const shape = {
   subComponents: { databases },
   access: ["read", "write", "readwrite", "owner"],
   mcp: "tools",
+  commands: commandsWith(accountsOf),
 } as const;
 
 const family = {
@@ -120,6 +122,12 @@ const family = {
       name: `${part}_PASSWORD`,
       doc: `Password of the link's own account that ${writes ? "writes" : "reads"} ${name}.`,
     })),
+  playbooks: {
+    health: {
+      tool: "pg_health",
+      how: "for each database, to see connections, locks, replication and vacuum",
+    },
+  },
 };
 
 export const postgresql = defineComponent<typeof module>({

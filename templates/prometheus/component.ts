@@ -1,4 +1,4 @@
-import { choice, defineComponent, text } from "#contract";
+import { choice, defineComponent, httpCommands, text } from "#contract";
 import type { McpLink } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -22,6 +22,23 @@ export default defineComponent<typeof module>({
     }),
   },
   mcp: "tools",
+  commands: httpCommands({
+    paths: "^(?!.*/(debug|admin)/)",
+    logins: [
+      { flag: "-u", written: "^\\{username\\}:\\{password\\}$" },
+      { flag: "-H", written: "^Authorization: Bearer \\{token\\}$" },
+    ],
+    accounts: () => [
+      {
+        variables: {
+          username: { name: "USER" },
+          password: { name: "PASSWORD", secret: true },
+          token: { name: "TOKEN", secret: true },
+        },
+      },
+    ],
+    checks: ["curl -sf http://{host}:{port}/-/ready"],
+  }),
   tools: {
     prefix: "prom",
     service: "PROMETHEUS",
@@ -32,5 +49,12 @@ export default defineComponent<typeof module>({
       { name: "PASSWORD", doc: "Password of that user.", optional: true },
       { name: "TOKEN", doc: "Bearer token, in place of user and password.", optional: true },
     ],
+    playbooks: {
+      alerts: { tool: "prom_alerts", how: "to see what fires now, and since when" },
+      metrics: {
+        tool: "prom_query_range",
+        how: "with a query on the component's own series, such as up, its errors and its latencies, over the time in question",
+      },
+    },
   },
 });

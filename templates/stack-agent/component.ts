@@ -5,8 +5,9 @@ export const stackAgent = defineComponent<typeof module>({
   type: "stack_agent",
   summary: "The drawing itself as a database: components, links and variables, without any secret.",
   group: "ai",
-  port: 8000,
-  host: "{name}.{namespace}.svc.{cluster_domain}",
+  port: 8090,
+  host: "{stack}-agent.{namespace}.svc.{cluster_domain}",
+  podLabels: { "app.kubernetes.io/name": "{stack}-agent" },
   builtin: "stack_agent",
   attributes: {},
   mcp: "tools",
@@ -14,8 +15,11 @@ export const stackAgent = defineComponent<typeof module>({
     prefix: "stack_agent",
     service: "AGENT",
     slots: () => ({}),
-    settings: () => [],
-    credentials: () => [],
-    ports: () => [],
+    settings: ({ component: { host, port } }) => [
+      { name: "URL", value: `http://${host ?? ""}:${port ?? ""}` },
+    ],
+    credentials: () => [
+      { name: "TOKEN", doc: "Token that the server sends to the stack agent, and only it.", key: true },
+    ],
   },
 });

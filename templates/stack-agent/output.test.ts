@@ -1,25 +1,79 @@
-import { jsonText } from "../../generator/emit/json-text.ts";
-import type { Generation, Topology } from "#hook";
-import { expect, it } from "vitest";
-import { SHOP } from "../../test/harness/shop-data.ts";
-import output from "./output.ts";
+import { describe, expect, it } from "vitest";
+import { treeOf } from "../../test/harness/in-process.ts";
 
-/** All that the output reads of a generation: which types are linked. */
-function filesFor(...types: readonly string[]): ReturnType<typeof output.files> {
-  const links = types.map((type) => ({ link: { component: { type } } }));
-  const generation = { links } as unknown as Generation;
-  return output.files({} as Topology, { "topology-metadata": SHOP }, generation);
+const drawing = (links: string): string =>
+  `apiVersion: topology/v1
+stack: caches
+components: {valkey: {namespace: cache}}
+links: {mcp: {${links}}}
+`;
+
+interface Package {
+  readonly name: string;
+  readonly dependencies: object;
 }
 
-it("S1: without a link to the stack agent there is no topology.json", () => {
-  expect(filesFor("valkey")).toEqual([]);
-});
+describe("what a link to the stack agent emits", () => {
+  it("S1: without it there is neither topology.json nor an agent", async () => {
+    const tree = await treeOf(drawing("valkey: read"), "caches");
+    expect([...tree.keys()].filter((path) => /^agent\/|(topology|commands)\.json$/.test(path))).toEqual([]);
+  });
 
-it("S21: topology.json holds the facts, one component or link a line", () => {
-  const [file, ...others] = filesFor("stack_agent", "valkey");
-  expect(others).toEqual([]);
-  expect(file).toMatchObject({ kind: "data", path: "server/topology.json" });
-  const text = file?.kind === "data" && "json" in file ? jsonText(file.json, file.layout) : "";
-  expect(JSON.parse(text)).toEqual(SHOP);
-  expect(text.split("\n").filter((line) => line.startsWith('{"id":"fastapi->'))).toHaveLength(7);
+  it("S21: server and agent have the same drawing, one component or link a line", async () => {
+    const tree = await treeOf(drawing("stack_agent: read, valkey: read"), "caches");
+    const text = tree.get("agent/topology.json")?.text ?? "";
+    expect(tree.get("server/topology.json")?.text).toBe(text);
+    expect(JSON.parse(text)).toMatchObject({ stack: "caches", reach: [{ component: "stack_agent" }, {}] });
+    expect(text.split("\n").filter((line) => line.startsWith('{"id":"mcp->'))).toHaveLength(2);
+  });
+
+  it("S21: the agent's folder holds what main.ts imports, and no more", async () => {
+    const tree = await treeOf(drawing("stack_agent: read"), "caches");
+    const paths = [...tree.keys()].filter((path) => path.startsWith("agent/"));
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        "agent/main.ts",
+        "agent/start.mjs",
+        "agent/tsconfig.json",
+        "agent/package-lock.json",
+        "agent/service/front-door.ts",
+        "agent/runtime/host-guard.ts",
+        "agent/runtime/stack-agent/engine.ts",
+      ]),
+    );
+    expect(paths.filter((path) => /adapter|audit|pipeline|remote/.test(path))).toEqual([]);
+    for (const path of paths) {
+      const specifiers = tree.get(path)?.text.matchAll(/from "#runtime\/([^"]+)"/g) ?? [];
+      for (const [, name] of specifiers) expect(paths, path).toContain(`agent/runtime/${name}.ts`);
+    }
+  });
+
+  it("S24: the agent judges the SQL of tests as the server does, where a database is linked", async () => {
+    const text = drawing("stack_agent: read, pg: read").replace(
+      "{valkey:",
+      "{pg: {type: postgresql}, valkey:",
+    );
+    const tree = await treeOf(text, "caches");
+    const manifest = JSON.parse(tree.get("agent/package.json")?.text ?? "{}") as Package;
+    expect(manifest.dependencies).toEqual({ "libpg-query": expect.any(String) });
+    expect(tree.has("agent/runtime/postgresql/command-guard.ts")).toBe(true);
+    expect(tree.has("agent/runtime/postgresql/session.ts")).toBe(false);
+    expect(tree.get("agent/commands.json")?.text).toBe(tree.get("server/commands.json")?.text);
+  });
+
+  it("S21: the agent needs no library", async () => {
+    const tree = await treeOf(drawing("stack_agent: read"), "caches");
+    const manifest = JSON.parse(tree.get("agent/package.json")?.text ?? "{}") as Package;
+    expect(manifest).toMatchObject({ name: "caches-agent", dependencies: {} });
+  });
+
+  it("S21: the server is told where the agent is, and both need one token", async () => {
+    const tree = await treeOf(drawing("stack_agent: read"), "caches");
+    expect(tree.get("k8s/configmap.yaml")?.text).toContain(
+      '"MCP_AGENT_URL": "http://caches-agent.caches.svc.cluster.local:8090"',
+    );
+    const lock = JSON.parse(tree.get("server/surface.lock.json")?.text ?? "{}") as Record<string, unknown>;
+    expect(lock["credentials"]).toEqual(["MCP_AGENT_TOKEN", "MCP_API_KEY"]);
+    expect(lock["egress"]).toEqual(["caches-agent.caches.svc.cluster.local:8090"]);
+  });
 });

@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { engineAt } from "#runtime/stack-agent/load";
+import type { Settings } from "#runtime/settings";
+import { openAgent } from "#runtime/stack-agent/open-agent";
 import { defineModule } from "#runtime/tool";
 import type { ToolResult } from "#runtime/tool";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { treeOf } from "../../test/harness/in-process.ts";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { SHOP } from "../../test/harness/shop-data.ts";
@@ -17,13 +19,22 @@ const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 let folder: string;
 let topology: OpenModule;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "topogate-stack-agent-"));
-  const file = join(folder, "topology.json");
-  writeFileSync(file, JSON.stringify(SHOP));
-  const here = defineModule({ ...tools, open: () => engineAt(pathToFileURL(file)) as never });
-  topology = openModule(here, {});
+  const emitted = await treeOf(readFileSync(join(REPOSITORY, "stacks/shop.yaml"), "utf8"), "shop");
+  writeFileSync(join(folder, "topology.json"), JSON.stringify(SHOP));
+  writeFileSync(join(folder, "commands.json"), emitted.get("server/commands.json")?.text ?? "");
+  topology = openModule(onFolder(), { MCP_CNPG_APP_DB_PASSWORD: "never shown anywhere" });
 });
+
+function onFolder(): typeof tools {
+  const file = (name: string): URL => pathToFileURL(join(folder, name));
+  const files = { topology: file("topology.json"), commands: file("commands.json") };
+  return defineModule({
+    ...tools,
+    open: (settings: Settings) => openAgent(tools.link, settings, files) as never,
+  });
+}
 
 afterAll(async () => {
   await topology.close();
@@ -46,9 +57,9 @@ describe("the tools of a link to the stack agent", () => {
     ]);
   });
 
-  it("S26: none of them writes, and the list of all stays small", () => {
+  it("S26: only run_test may write, through another link's gate, and the list of all stays small", () => {
     const sizes = tools.tools.map(({ name, title, description, inputSchema, outputSchema, annotations }) => {
-      expect(annotations.readOnlyHint).toBe(true);
+      expect(annotations.readOnlyHint).toBe(name !== "run_test");
       return Buffer.byteLength(
         JSON.stringify({ name, title, description, inputSchema, outputSchema, annotations }),
       );
@@ -119,7 +130,7 @@ describe("the tools of a link to the stack agent", () => {
     const result = await topology.call("run_test", {
       source: "type:cnpg",
       target: "sub_components",
-      command: "PGPASSWORD={password} psql -U {username} -d {database}",
+      command: "PGPASSWORD={password} psql -h {host} -U {username} -d {database} -c 'TABLE x'",
       on_failure: "kubectl get pods -n {namespace}",
       dry_run: true,
     });
@@ -128,12 +139,15 @@ describe("the tools of a link to the stack agent", () => {
       results: [
         {
           name: "app_db",
-          command: "PGPASSWORD=*** psql -U app_user -d app_db",
+          // The user is the account of the link, because that is who a run logs in as.
+          command:
+            "PGPASSWORD=*** psql -h cluster-db-rw.db.svc.cluster.local -U mcp_ro_app_db -d app_db -c 'TABLE x'",
           on_failure: "kubectl get pods -n db",
         },
         {
           name: "keycloak_db",
-          command: "PGPASSWORD=*** psql -U keycloak -d keycloak_db",
+          command:
+            "PGPASSWORD=*** psql -h cluster-db-rw.db.svc.cluster.local -U keycloak -d keycloak_db -c 'TABLE x'",
           on_failure: "kubectl get pods -n db",
         },
       ],
@@ -141,15 +155,37 @@ describe("the tools of a link to the stack agent", () => {
     expect(result.warnings).toEqual(["no link leads there, a run would answer not_linked: cnpg/keycloak_db"]);
   });
 
-  it.each([
-    ["run_test", { source: "kafka", command: "true" }],
-    ["query_topology", { source: "kafka", command: "true" }],
-    ["query_topology", { source: "kafka", command: "true", dry_run: false }],
-  ])("S24: %s without dry_run is refused and says what works", async (name, args) => {
-    await expect(topology.call(name, args)).rejects.toMatchObject({
+  it.each(["run_test", "query_topology"])(
+    "S24: %s refuses what is on no list, and says what is",
+    async (name) => {
+      await expect(topology.call(name, { source: "kafka", command: "true" })).rejects.toMatchObject({
+        code: "denied",
+        hint: expect.stringMatching(/^use one of: .*curl.* kubectl.*psql/),
+      });
+    },
+  );
+
+  it.each(["run_test", "query_topology"])("S24: %s answers not_linked where no link leads", async (name) => {
+    const args = { source: "keycloak", command: "curl -s http://{host}:{port}/" };
+    await expect(topology.call(name, args)).rejects.toMatchObject({ code: "not_linked" });
+  });
+
+  it("S24: in the mode off nothing is run, and a word that is no mode stops the start", async () => {
+    const off = openModule(onFolder(), { MCP_AGENT_COMMAND_MODE: "off" });
+    const args = { source: "prometheus", command: "curl -s http://{host}:{port}/" };
+    await expect(off.call("run_test", args)).rejects.toMatchObject({ code: "command_mode_off" });
+    const wrong = openModule(onFolder(), { MCP_AGENT_COMMAND_MODE: "on" });
+    await expect(wrong.call("list_components")).rejects.toThrow("MCP_AGENT_COMMAND_MODE must be one of");
+  });
+
+  it("S24: in the mode catalog only the commands of the component types are run", async () => {
+    const catalog = openModule(onFolder(), { MCP_AGENT_COMMAND_MODE: "catalog" });
+    const run = (command: string): Promise<ToolResult> =>
+      catalog.call("run_test", { source: "prometheus", command, dry_run: true });
+    await expect(run("curl -s http://{host}:{port}/metrics")).rejects.toMatchObject({
       code: "command_mode_off",
-      hint: expect.stringContaining("dry_run: true"),
     });
+    expect((await run("curl  -sf http://{host}:{port}/-/ready")).data).toMatchObject({ status: "dry_run" });
   });
 
   it("S26: get_stack_structure", async () => {
@@ -211,8 +247,9 @@ describe("the folder of an emitted server", () => {
     emit(server);
     writeFileSync(
       join(server, "call.ts"),
-      `import { tools } from "./tools/stack_agent.ts";
-       const client = tools.open(undefined as never);
+      `import { settingsOf } from "#runtime/settings";
+       import { tools } from "./tools/stack_agent.ts";
+       const client = tools.open(settingsOf(tools.link, {}, () => undefined));
        const tool = tools.tools.find(({ name }) => name === "get_component_links");
        const args = { component: "kafka", direction: "inbound", limit: 1 } as never;
        const result = await tool?.handler(args, { client, signal: new AbortController().signal });

@@ -1,8 +1,10 @@
 import { ToolFault } from "#runtime/fault";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { slot } from "#runtime/slot";
-import type { Answer, Engine } from "#runtime/stack-agent/engine";
-import { engineAt } from "#runtime/stack-agent/load";
+import { openAgent } from "#runtime/stack-agent/open-agent";
+import type { StackAgent } from "#runtime/stack-agent/agent";
+import { MAX_TESTED } from "#runtime/stack-agent/command/run-tests";
+import type { Answer } from "#runtime/stack-agent/engine";
 import {
   MAX_COMMAND,
   MAX_FIELD,
@@ -11,6 +13,8 @@ import {
   MAX_VERIFY_DELAY,
   TARGETS,
 } from "#runtime/stack-agent/query";
+import { playbooksIn } from "#runtime/stack-agent/playbooks";
+import { completeNames, resourcesIn } from "#runtime/stack-agent/resources";
 import { MAX_CONDITIONS, OPERATOR_NAMES } from "#runtime/stack-agent/where";
 import { defineModule, defineTool } from "#runtime/tool";
 import type { CallContext, LinkFacts, ToolResult } from "#runtime/tool";
@@ -19,15 +23,18 @@ export const link: LinkFacts = slot("link", {
   id: "mcp->stack_agent",
   component: "stack_agent",
   type: "stack_agent",
-  env: "MCP_STACK_AGENT",
-  host: "stack-agent.stack-agent.svc.cluster.local",
-  port: 8000,
+  env: "MCP_AGENT",
+  host: "stack-agent.stack.svc.cluster.local",
+  port: 8090,
 });
 
-/** The drawing stands beside the server's entry point; the engine over it is made at the first call. */
-const TOPOLOGY = new URL("../topology.json", import.meta.url);
+/** They stand beside the server's entry point, for when no agent runs as a service. */
+const FILES = {
+  topology: new URL("../topology.json", import.meta.url),
+  commands: new URL("../commands.json", import.meta.url),
+};
 
-type Context = CallContext<() => Engine>;
+type Context = CallContext<StackAgent>;
 
 const DEFAULT_ROWS = 100;
 const MAX_ROWS = 500;
@@ -50,26 +57,15 @@ function resultOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
   return { data: rows, page: { returned: rows.length, total, next_cursor }, warnings };
 }
 
-/** As `resultOf` for a tool without pages: what was left out is said. */
-function testsOf({ rows, total, next_cursor, warnings }: Answer): ToolResult {
-  return {
-    data: { status: "dry_run", results: rows },
-    page: { returned: rows.length, total, next_cursor: null },
-    ...(next_cursor === null
-      ? {}
-      : { truncation: { by: "rows", limit: MAX_ROWS, hint: "narrow source or where" } }),
-    warnings,
-  };
-}
-
 const queryTopology = defineTool({
   name: "query_topology",
   title: "Query the stack",
   description:
     "Finds components, their sub-components, links or attributes. " +
     'where: {"field": value} or "field__OP", OP of: ' +
-    `${OPERATOR_NAMES.join(" ")}. A command with {variables} needs dry_run: each row shows it filled in, secrets as ***.`,
+    `${OPERATOR_NAMES.join(" ")}. A command is run for each row as by run_test; dry_run shows it filled in, secrets as ***.`,
   effect: "read",
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -84,7 +80,10 @@ const queryTopology = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => resultOf(client().query(args)),
+  handler: async (args, { client, signal }: Context) =>
+    args.command !== undefined && !args.dry_run
+      ? await client.test(args, { pages: true, mayWrite: false }, signal)
+      : resultOf(await client.query(args, signal)),
 });
 
 const listComponents = defineTool({
@@ -93,7 +92,8 @@ const listComponents = defineTool({
   description: `Every component with its type, namespace and group; at most ${MAX_ROWS} per page.`,
   effect: "read",
   parameters: { limit, cursor },
-  handler: async (args, { client }: Context) => resultOf(client().query({ source: "all", ...args })),
+  handler: async (args, { client, signal }: Context) =>
+    resultOf(await client.query({ source: "all", ...args }, signal)),
 });
 
 const getComponentLinks = defineTool({
@@ -107,14 +107,10 @@ const getComponentLinks = defineTool({
     limit,
     cursor,
   },
-  handler: async ({ component: name, direction, ...page }, { client }: Context) =>
-    resultOf(
-      client().query({
-        source: componentOnly(name),
-        target: direction === "outbound" ? "links_to" : "links_from",
-        ...page,
-      }),
-    ),
+  handler: async ({ component: name, direction, ...page }, { client, signal }: Context) => {
+    const target = direction === "outbound" ? "links_to" : "links_from";
+    return resultOf(await client.query({ source: componentOnly(name), target, ...page }, signal));
+  },
 });
 
 /** A tool that takes a component's name takes no other source. */
@@ -128,8 +124,13 @@ function componentOnly(name: string): string {
 const runTest = defineTool({
   name: "run_test",
   title: "Test with a command",
-  description: `One check per row, then on_success or on_failure. Only dry_run: true works: it shows the commands of up to ${MAX_ROWS} rows.`,
+  description:
+    `Runs a check for each of up to ${MAX_TESTED} rows, then on_success after verify_delay seconds, or on_failure. ` +
+    "Programs such as psql, redis-cli, curl, kubectl, as far as links allow; write {host} {port} {username} {database}, " +
+    "PGPASSWORD={password}; | grep, name=$(...), test, ; && || are known, a shell is not. dry_run: true shows the commands.",
   effect: "read",
+  mayWrite: true,
+  timeoutMs: 60_000,
   parameters: {
     source,
     target,
@@ -140,7 +141,8 @@ const runTest = defineTool({
     verify_delay,
     dry_run,
   },
-  handler: async (args, { client }: Context) => testsOf(client().query({ ...args, limit: MAX_ROWS })),
+  handler: async (args, { client, signal }: Context) =>
+    await client.test(args, { pages: false, mayWrite: true }, signal),
 });
 
 const getStackStructure = defineTool({
@@ -149,8 +151,8 @@ const getStackStructure = defineTool({
   description: "Every component with its number of sub-components by kind and what it links to.",
   effect: "read",
   parameters: { limit, cursor },
-  handler: async (args, { client }: Context) => {
-    const { total, next_cursor, ...data } = client().structure(args);
+  handler: async (args, { client, signal }: Context) => {
+    const { total, next_cursor, ...data } = await client.structure(args, signal);
     return { data, page: { returned: data.components.length, total, next_cursor } };
   },
 });
@@ -161,7 +163,9 @@ const getAvailableFields = defineTool({
   description: "The {variables} that a command may use on a component, with their values; secrets are ***.",
   effect: "read",
   parameters: { component },
-  handler: async ({ component: name }, { client }: Context) => ({ data: client().fields(name) }),
+  handler: async ({ component: name }, { client, signal }: Context) => ({
+    data: await client.fields(name, signal),
+  }),
 });
 
 const getEnvironmentProfile = defineTool({
@@ -170,12 +174,14 @@ const getEnvironmentProfile = defineTool({
   description: "The components by category (group), and for each how far AI reaches: access word and tools.",
   effect: "read",
   parameters: { category: text({ max: MAX_SOURCE, optional: true }) },
-  handler: async ({ category }, { client }: Context) => ({ data: client().profile(category) }),
+  handler: async ({ category }, { client, signal }: Context) => ({
+    data: await client.profile(category, signal),
+  }),
 });
 
-export const tools = defineModule<() => Engine>({
+export const tools = defineModule<StackAgent>({
   link,
-  open: () => engineAt(TOPOLOGY),
+  open: (settings) => openAgent(link, settings, FILES),
   close: async () => undefined,
   tools: [
     queryTopology,
@@ -186,4 +192,7 @@ export const tools = defineModule<() => Engine>({
     getAvailableFields,
     getEnvironmentProfile,
   ],
+  prompts: playbooksIn(new URL("../prompts/", import.meta.url)),
+  resources: resourcesIn(new URL("../resources/", import.meta.url)),
+  complete: completeNames,
 });

@@ -1,4 +1,4 @@
-import { defineComponent } from "#contract";
+import { defineComponent, httpCommands } from "#contract";
 
 export default defineComponent({
   type: "tempo",
@@ -8,4 +8,8 @@ export default defineComponent({
   host: "{name}.{namespace}.svc.{cluster_domain}",
   attributes: {},
   mcp: "later",
+  commands: httpCommands({
+    paths: "^/(ready|status|metrics|api/echo)?$",
+    checks: ["curl -sf http://{host}:{port}/ready"],
+  }),
 });

@@ -1,5 +1,6 @@
 import { defineComponent, flag, integer, text } from "#contract";
 import type { McpLink } from "#contract";
+import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
 
 type Keyspace = (typeof module.keyspaces)[number];
@@ -48,6 +49,7 @@ const shape = {
     },
   },
   access: ["read", "write", "readwrite"],
+  commands: commandsWith(accountOf),
   mcp: "tools",
   tools: {
     prefix: "valkey",
@@ -63,6 +65,9 @@ const shape = {
       { name: "DB", value: String(link.component.attributes["db"] ?? 0) },
     ],
     credentials: () => [{ name: "PASSWORD", doc: "Password of the link's own account on the server." }],
+    playbooks: {
+      health: { tool: "valkey_info", how: "to see memory, clients, replication and evictions" },
+    },
   },
 } as const;
 

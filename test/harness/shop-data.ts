@@ -122,8 +122,8 @@ export const COMPONENTS: readonly ComponentData[] = [
     host: "prometheus.sre.example.com",
     external: { stack: "sre", component: "prometheus-master" },
   }),
-  component("stack_agent", "ai", "shop", 8000, {
-    host: `stack-agent.shop.${SUFFIX}`,
+  component("stack_agent", "ai", "shop", 8090, {
+    host: `shop-agent.shop.${SUFFIX}`,
     builtin: true,
   }),
   component("valkey", "cache", "cache", 6379, { attributes: { db: 0, tls: false }, secrets: ["password"] }),
@@ -210,4 +210,5 @@ export const SHOP: TopologyData = {
       tools: ["valkey_get", "valkey_set"],
     },
   ],
+  documents: [],
 };

@@ -36,7 +36,14 @@ async function bootForTwo(): Promise<{
     maxResultBytes: 65_536,
   });
   const adapter = createAdapter(
-    createService({ registry, tools, flags, pipeline, inFlight: createInFlight() }),
+    createService({
+      registry,
+      tools,
+      flags,
+      pipeline,
+      contentPipeline: pipeline,
+      inFlight: createInFlight(),
+    }),
   );
   const keys = [newKey(), newKey()] as const;
   const apiKeys = keys.map((key, at) => ({

@@ -1,4 +1,4 @@
-import { toolDigest } from "#runtime/digest";
+import { promptDigest, resourceDigest, toolDigest } from "#runtime/digest";
 import type { AllowedTool, Registry } from "#runtime/registry";
 import type { Surface } from "#runtime/surface";
 import { memoModule, notesModule, READ_TOOLS } from "./notes.ts";
@@ -39,6 +39,20 @@ export function surfaceOf(registry: Registry): Surface {
   return {
     stack: registry.stack,
     environment: registry.environment,
+    prompts: registry.modules.flatMap(({ link, prompts = [] }) =>
+      prompts.map((prompt) => ({
+        name: prompt.name,
+        link: link.id,
+        hash: promptDigest(prompt, prompt.text()),
+      })),
+    ),
+    resources: registry.modules.flatMap(({ link, resources = [] }) =>
+      resources.map((resource) => ({
+        uri: resource.uri,
+        link: link.id,
+        hash: resourceDigest(resource, resource.text?.() ?? null),
+      })),
+    ),
     tools: tools.flatMap((tool) => {
       const allowed = registry.allowList[tool.name];
       if (allowed === undefined) return [];

@@ -4,10 +4,13 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   CallToolRequestSchema,
   CancelledNotificationSchema,
+  CompleteRequestSchema,
+  GetPromptRequestSchema,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
+  ReadResourceRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { JSONRPCMessage, ListToolsResult } from "@modelcontextprotocol/sdk/types.js";
 import { FastMCPSession } from "fastmcp";
@@ -18,7 +21,7 @@ import type { Exchange } from "#runtime/exchange";
 import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import { createStdioLog } from "#runtime/stdio-log";
-import { wireResult, wireTools } from "#runtime/wire";
+import { wireCompletion, wirePrompt, wirePrompts, wireResource, wireResult, wireTools } from "#runtime/wire";
 
 const MAX_STDIO_BYTES = 1024 * 1024;
 
@@ -30,6 +33,29 @@ interface Correlation {
   readonly cancellations: Cancellations;
   callerOf(id: string | number): Caller;
   keyOf(id: string | number): string;
+}
+
+/** Resources, prompts and completion; each answer belongs to the caller of its own request. */
+function serveContents(
+  server: FastMCPSession["server"],
+  service: McpService,
+  { callerOf }: Correlation,
+): void {
+  const resources = [...service.listResources()];
+  const prompts = wirePrompts(service.listPrompts());
+  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources }));
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [] }));
+  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }, { requestId }) =>
+    wireResource(uri, await service.readResource(uri, callerOf(requestId))),
+  );
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts }));
+  server.setRequestHandler(GetPromptRequestSchema, async ({ params }, { requestId }) =>
+    wirePrompt(await service.getPrompt(params.name, params.arguments ?? {}, callerOf(requestId))),
+  );
+  server.setRequestHandler(CompleteRequestSchema, async ({ params: { ref, argument } }, { requestId }) => {
+    const prompt = ref.type === "ref/prompt" ? ref.name : "";
+    return wireCompletion(await service.complete(prompt, argument, callerOf(requestId)));
+  });
 }
 
 /**
@@ -57,11 +83,9 @@ function createSession(
   });
   // `connect` rejects as well; without a listener the event would end the process.
   session.on("error", () => undefined);
-  session.server.registerCapabilities({ prompts: {}, resources: {} });
+  session.server.registerCapabilities({ prompts: {}, resources: {}, completions: {} });
   session.server.setRequestHandler(ListToolsRequestSchema, () => ({ tools }));
-  session.server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [] }));
-  session.server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: [] }));
-  session.server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [] }));
+  serveContents(session.server, service, correlation);
   session.server.setRequestHandler(CallToolRequestSchema, async ({ params }, { requestId, signal }) => {
     const caller = correlation.callerOf(requestId);
     const gone = AbortSignal.any([caller.signal, signal]);

@@ -1,20 +1,22 @@
 /** Every way a tool call can fail on purpose. The set is closed so that a client can branch on it. */
-export type FaultCode =
-  | "approval_required"
-  | "audit_unavailable"
-  | "busy"
-  | "cancelled"
-  | "command_mode_off"
-  | "denied"
-  | "internal"
-  | "invalid_argument"
-  | "not_found"
-  | "not_linked"
-  | "rate_limited"
-  | "timeout"
-  | "too_large"
-  | "upstream_unavailable"
-  | "write_disabled";
+export const FAULT_CODES = [
+  "approval_required",
+  "audit_unavailable",
+  "busy",
+  "cancelled",
+  "command_mode_off",
+  "denied",
+  "internal",
+  "invalid_argument",
+  "not_found",
+  "not_linked",
+  "rate_limited",
+  "timeout",
+  "too_large",
+  "upstream_unavailable",
+  "write_disabled",
+] as const;
+export type FaultCode = (typeof FAULT_CODES)[number];
 
 /**
  * A failure that the caller may see: `message` and `hint` reach the AI client, after redaction.

@@ -1,5 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
+import { mergeContents, openContents } from "#runtime/content-index";
+import type { Contents } from "#runtime/content-index";
 import type { AllowedTool, Registry } from "#runtime/registry";
 import { settingsOf } from "#runtime/settings";
 import type { Environment } from "#runtime/settings";
@@ -21,6 +23,7 @@ export interface ToolIndex {
   /** Sorted by name. */
   readonly entries: readonly ToolEntry[];
   find(name: string): ToolEntry | undefined;
+  readonly contents: Contents;
   /** Ends every connection that the modules hold. */
   close(): Promise<void>;
 }
@@ -102,6 +105,7 @@ export function openTools(
     return {
       close: async () => await typed(module).close(client),
       entries: entriesOf(module, client, registry, ajv),
+      contents: openContents(typed(module), client, ajv),
     };
   });
   const byName = new Map<string, ToolEntry>();
@@ -114,6 +118,7 @@ export function openTools(
   return {
     entries: [...byName.values()].sort((a, b) => (a.tool.name < b.tool.name ? -1 : 1)),
     find: (name) => byName.get(name),
+    contents: mergeContents(opened.map(({ contents }) => contents)),
     close: async () => {
       await Promise.all(opened.map(async ({ close }) => await close()));
     },

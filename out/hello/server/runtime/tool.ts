@@ -1,3 +1,4 @@
+import type { Complete, Prompt, Resource } from "#runtime/content";
 import { inputSchemaOf } from "#runtime/parameter";
 import type { ArgumentsOf, JsonSchema, Parameters } from "#runtime/parameter";
 import type { Settings } from "#runtime/settings";
@@ -60,6 +61,8 @@ export interface Tool<Client = never> {
   readonly inputSchema: JsonSchema;
   readonly outputSchema: JsonSchema;
   readonly annotations: Annotations;
+  /** A read tool that may pass the write gate of another link: recorded before it runs, as a write is. */
+  readonly mayWrite?: true;
   /** Upper bound for one call in milliseconds, when the tool needs another than the module's. */
   readonly timeoutMs?: number;
   handler(args: never, context: CallContext<Client>): Promise<ToolResult>;
@@ -72,6 +75,9 @@ export interface ToolModule<Client = unknown> {
   open(settings: Settings): Client;
   close(client: Client): Promise<void>;
   readonly tools: readonly Tool<Client>[];
+  readonly resources?: readonly Resource<Client>[];
+  readonly prompts?: readonly Prompt[];
+  readonly complete?: Complete<Client>;
 }
 
 /** A module whose client type is no longer of interest: what the server holds. */
@@ -99,6 +105,7 @@ export function defineTool<Client, const P extends Parameters>(tool: {
   readonly parameters: P;
   /** Shape of `data` in the result. Keep it small: clients pay for it in every tool list. */
   readonly data?: JsonSchema;
+  readonly mayWrite?: true;
   readonly timeoutMs?: number;
   handler(args: ArgumentsOf<P>, context: CallContext<Client>): Promise<ToolResult>;
 }): Tool<Client> {
@@ -111,7 +118,7 @@ export function defineTool<Client, const P extends Parameters>(tool: {
       properties: { data: data ?? {}, truncated: { type: "boolean" } },
       required: ["data", "truncated"],
     },
-    annotations: ANNOTATIONS[tool.effect],
+    annotations: ANNOTATIONS[tool.mayWrite === true ? "additive" : tool.effect],
     handler: (args, context) => handler(args, context),
   };
 }

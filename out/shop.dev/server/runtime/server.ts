@@ -40,6 +40,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Of one resource or prompt: as much as one result of a tool may ever be. */
+const MAX_CONTENT_BYTES = 262_144;
 const DRAIN_MS = 10_000;
 const FLUSH_MS = 1_000;
 
@@ -62,9 +64,16 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
   demandSurface(surface, registry, tools);
   const audit = openAudit(registry.stack, settings.auditFile);
   const { approvalForWrites, maxResultBytes } = settings;
-  const pipeline = createPipeline({ flags, audit, redactor, approvalForWrites, maxResultBytes });
+  const parts = { flags, audit, redactor, approvalForWrites };
   const inFlight = createInFlight();
-  const service = createService({ registry, tools, flags, pipeline, inFlight });
+  const service = createService({
+    registry,
+    tools,
+    flags,
+    inFlight,
+    pipeline: createPipeline({ ...parts, maxResultBytes }),
+    contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
+  });
   return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
 }
 

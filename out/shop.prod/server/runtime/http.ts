@@ -41,6 +41,8 @@ export interface HttpRequest {
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
+  /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
+  readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
 
 function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
@@ -204,7 +206,7 @@ async function answerTo(service: HttpService, request: HttpRequest, gone: AbortC
   const answer = await send(url, { method, headers, body, signal }, service.tls);
   const read = await bodyOf(answer);
   if (answer.ok) return read;
-  throw explain(answer.status, read.text, service.base);
+  throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
 }
 
 async function ask(service: HttpService, request: HttpRequest): Promise<Body> {

@@ -1,4 +1,4 @@
-import { toolDigest } from "#runtime/digest";
+import { promptDigest, resourceDigest, toolDigest } from "#runtime/digest";
 import type { Pinned } from "#runtime/digest";
 import type { Registry } from "#runtime/registry";
 import { StartError } from "#runtime/start-error";
@@ -10,11 +10,19 @@ interface PinnedTool extends Pinned {
   readonly hash: string;
 }
 
+/** A prompt or resource as it was reviewed: its text is part of the hash. */
+interface PinnedContent {
+  readonly link: string;
+  readonly hash: string;
+}
+
 /** The part of `surface.lock.json` that the server holds itself to: what reviewers have seen. */
 export interface Surface {
   readonly stack: string;
   readonly environment: string | null;
   readonly tools: readonly PinnedTool[];
+  readonly prompts: readonly (PinnedContent & { readonly name: string })[];
+  readonly resources: readonly (PinnedContent & { readonly uri: string })[];
 }
 
 const REMEDY = "generate again and review the difference";
@@ -30,6 +38,10 @@ function isPinnedTool(value: unknown): value is PinnedTool {
   return texts.every((key) => typeof value[key] === "string") && records.every((key) => isRecord(value[key]));
 }
 
+function isPinnedContent(value: unknown, key: string): boolean {
+  return isRecord(value) && [key, "link", "hash"].every((member) => typeof value[member] === "string");
+}
+
 /** Reads the lock; throws a StartError when it is not one. */
 export function parseSurface(text: string): Surface {
   let lock: unknown;
@@ -40,12 +52,21 @@ export function parseSurface(text: string): Surface {
   }
   if (!isRecord(lock) || lock["version"] !== 1)
     throw new StartError(`surface.lock.json is not of version 1: ${REMEDY}`);
-  const { stack, environment, tools } = lock;
+  const { stack, environment, tools, prompts, resources } = lock;
   const isNamed = typeof stack === "string" && (environment === null || typeof environment === "string");
-  if (!isNamed || !Array.isArray(tools) || !tools.every(isPinnedTool)) {
+  const isList = (list: unknown, key: string): boolean =>
+    Array.isArray(list) && list.every((value) => isPinnedContent(value, key));
+  const isWhole = isNamed && isList(prompts, "name") && isList(resources, "uri");
+  if (!isWhole || !Array.isArray(tools) || !tools.every(isPinnedTool)) {
     throw new StartError(`surface.lock.json is incomplete: ${REMEDY}`);
   }
-  return { stack, environment, tools };
+  return {
+    stack,
+    environment,
+    tools,
+    prompts: prompts as Surface["prompts"],
+    resources: resources as Surface["resources"],
+  };
 }
 
 function differenceOf(entry: ToolEntry, pinned: PinnedTool): string | undefined {
@@ -57,9 +78,50 @@ function differenceOf(entry: ToolEntry, pinned: PinnedTool): string | undefined 
   return pinned.hash === toolDigest(entry.tool) ? undefined : "is not what was reviewed";
 }
 
+interface Offered {
+  readonly key: string;
+  readonly link: string;
+  readonly hash: string;
+}
+
+/** What a model reads beside tools is an instruction as well, so it is held to the same. */
+function demandContents(what: string, pins: readonly Offered[], offered: readonly Offered[]): void {
+  const reviewed = new Map(pins.map((pin) => [pin.key, pin]));
+  for (const { key, link, hash } of offered) {
+    const pin = reviewed.get(key);
+    if (pin === undefined) throw new StartError(`${what} ${key} is not in surface.lock.json: ${REMEDY}`);
+    if (pin.link !== link || pin.hash !== hash)
+      throw new StartError(`${what} ${key} of surface.lock.json is not what was reviewed: ${REMEDY}`);
+  }
+  const missing = pins.find(({ key }) => !offered.some((each) => each.key === key));
+  if (missing !== undefined)
+    throw new StartError(`${what} ${missing.key} of surface.lock.json does not exist: ${REMEDY}`);
+}
+
+function demandAllContents(surface: Surface, { resources, prompts }: ToolIndex["contents"]): void {
+  demandContents(
+    "resource",
+    surface.resources.map(({ uri: key, link, hash }) => ({ key, link, hash })),
+    resources.map(({ content, link, text }) => ({
+      key: content.uri,
+      link: link.id,
+      hash: resourceDigest(content, text),
+    })),
+  );
+  demandContents(
+    "prompt",
+    surface.prompts.map(({ name: key, link, hash }) => ({ key, link, hash })),
+    prompts.map(({ content, link, text }) => ({
+      key: content.name,
+      link: link.id,
+      hash: promptDigest(content, text),
+    })),
+  );
+}
+
 /**
- * Demands that the tools of the code are the tools of the lock, one by one and byte by byte: what a model
- * reads about a tool is an instruction to it. Throws a StartError that names the first tool that differs.
+ * Demands that what the code offers is what the lock has, one by one and byte by byte: what a model reads about
+ * a tool, in a prompt or in a guide is an instruction to it. Throws a StartError that names the first difference.
  */
 export function demandSurface(surface: Surface, registry: Registry, tools: ToolIndex): void {
   if (surface.stack !== registry.stack || surface.environment !== registry.environment) {
@@ -79,4 +141,5 @@ export function demandSurface(surface: Surface, registry: Registry, tools: ToolI
       throw new StartError(`tool ${pin.name} of surface.lock.json ${difference}: ${REMEDY}`);
     }
   }
+  demandAllContents(surface, tools.contents);
 }

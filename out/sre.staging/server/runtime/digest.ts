@@ -26,3 +26,23 @@ export function toolDigest(tool: Pinned): string {
   const seen = { name, title, description, inputSchema, outputSchema, annotations };
   return `sha256:${sha256(`mcp_tool\0 1\0${canonicalJson(seen)}`)}`;
 }
+
+/** Changes exactly when a client would see another resource, or when its generated text changed. */
+export function resourceDigest(
+  resource: Readonly<Record<"uri" | "name" | "title" | "description" | "mimeType", string>>,
+  text: string | null,
+): string {
+  const { uri, name, title, description, mimeType } = resource;
+  const seen = { uri, name, title, description, mimeType, text };
+  return `sha256:${sha256(`mcp_resource\0 1\0${canonicalJson(seen)}`)}`;
+}
+
+/** Changes exactly when a model would read another playbook. */
+export function promptDigest(
+  prompt: Readonly<Record<"name" | "title" | "description", string>> & { readonly arguments: unknown },
+  text: string,
+): string {
+  const { name, title, description } = prompt;
+  const seen = { name, title, description, arguments: prompt.arguments, text };
+  return `sha256:${sha256(`mcp_prompt\0 1\0${canonicalJson(seen)}`)}`;
+}

@@ -52,21 +52,30 @@ export function weaknessOf(key: string): string | undefined {
 }
 
 /**
- * The accepted keys. Each variable is removed from the environment as it is read, so that no tool, no child
- * process and no crash report finds it there; `onSecret` learns the value for the redactor.
+ * The key in one variable, as one of those that `authenticate` accepts. The variable is removed from the
+ * environment as it is read, so that no tool, no child process and no crash report finds it there; `onSecret`
+ * learns the value for the redactor.
  *
  * Throws a StartError without a key, because an open server is never what was drawn.
  */
-export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: string) => void): ApiKeys {
-  const key = environment["MCP_API_KEY"];
-  delete environment["MCP_API_KEY"];
-  if (key === undefined || key === "") throw new StartError(`MCP_API_KEY is not set; ${HOW_TO_MAKE_A_KEY}`);
+export function takeKey(
+  environment: MutableEnvironment,
+  variable: string,
+  onSecret: (value: string) => void,
+): ApiKey {
+  const key = environment[variable];
+  delete environment[variable];
+  if (key === undefined || key === "") throw new StartError(`${variable} is not set; ${HOW_TO_MAKE_A_KEY}`);
   const weakness = weaknessOf(key);
-  if (weakness !== undefined) throw new StartError(`MCP_API_KEY ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
+  if (weakness !== undefined) throw new StartError(`${variable} ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
   onSecret(key);
-  return [
-    { digest: digestOf(key), principal: { id: "key:mcp-api-key", human: null, agent: null, team: null } },
-  ];
+  const id = `key:${variable.toLowerCase().replaceAll("_", "-")}`;
+  return { digest: digestOf(key), principal: { id, human: null, agent: null, team: null } };
+}
+
+/** The keys that the server accepts; see `takeKey`. */
+export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: string) => void): ApiKeys {
+  return [takeKey(environment, "MCP_API_KEY", onSecret)];
 }
 
 /** The values of a header as they were sent: Node would join or drop a repeated one. */

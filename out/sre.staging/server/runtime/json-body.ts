@@ -17,14 +17,21 @@ function faulty(status: 400 | 413, code: number, message: string): Body {
 }
 const TOO_LARGE = faulty(413, -32_600, `The body must not be larger than ${MAX_BYTES} bytes`);
 
-async function readBytes(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BYTES) return undefined;
+/** The bytes of a body, or `undefined` for more than `maxBytes`; rejects only when the client leaves. */
+export async function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
+  // The client of an `Expect: 100-continue` has waited until now, that is until it was authenticated.
+  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_BYTES) chunks.push(chunk);
+      if (size <= maxBytes) chunks.push(chunk);
       else resolve(undefined);
     });
     request.once("end", () => resolve(Buffer.concat(chunks)));
@@ -50,8 +57,6 @@ function parse(bytes: Buffer): Body {
 
 /** Reads and parses a body within the limits; rejects only when the client leaves. */
 export async function readJsonBody(request: IncomingMessage, response: ServerResponse): Promise<Body> {
-  // The client of an `Expect: 100-continue` has waited until now, that is until it was authenticated.
-  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
-  const bytes = await readBytes(request);
+  const bytes = await readBody(request, response, MAX_BYTES);
   return bytes === undefined ? TOO_LARGE : parse(bytes);
 }

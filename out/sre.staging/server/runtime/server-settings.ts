@@ -14,7 +14,8 @@ export interface ServerSettings {
   readonly approvalForWrites: boolean;
 }
 
-function integerSetting(
+/** A whole number within the range, or a StartError that names the variable. */
+export function integerSetting(
   environment: Environment,
   name: string,
   range: { readonly fallback: number; readonly min: number; readonly max: number },
@@ -26,7 +27,8 @@ function integerSetting(
   throw new StartError(`${name} must be a whole number from ${range.min} to ${range.max}`);
 }
 
-function listSetting(environment: Environment, name: string): readonly string[] {
+/** A comma list in lower case. */
+export function listSetting(environment: Environment, name: string): readonly string[] {
   return (environment[name] ?? "")
     .split(",")
     .map((item) => item.trim().toLowerCase())

@@ -42,6 +42,8 @@ export interface Settings {
    * every value is registered with the redactor. `undefined` when the variable is absent or empty.
    */
   secretFile(name: string): (() => Promise<Secret>) | undefined;
+  /** The environment of another drawn link, for a module that tests services with the accounts of their links. */
+  ofLink(env: string): Settings;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,7 +58,7 @@ export class SettingError extends Error {
 
 /** `onSecret` learns every value that is handed out, before anybody can use it. */
 export function settingsOf(
-  link: LinkFacts,
+  link: Pick<LinkFacts, "env">,
   environment: Environment,
   onSecret: (value: string) => void,
 ): Settings {
@@ -89,5 +91,6 @@ export function settingsOf(
         return new Secret(value);
       };
     },
+    ofLink: (env) => settingsOf({ env }, environment, onSecret),
   };
 }

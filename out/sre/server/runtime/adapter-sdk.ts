@@ -18,7 +18,7 @@ import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import type { Exchange } from "#runtime/exchange";
 import { createSessions } from "#runtime/sessions";
 import { createStdioLog } from "#runtime/stdio-log";
-import { wireResult, wireTools } from "#runtime/wire";
+import { wireCompletion, wirePrompt, wirePrompts, wireResource, wireResult, wireTools } from "#runtime/wire";
 import type { StdioLog } from "#runtime/stdio-log";
 
 const MAX_STDIO_BYTES = 1024 * 1024;
@@ -26,16 +26,36 @@ const MAX_STDIO_BYTES = 1024 * 1024;
 /** On whose behalf the request with this id is answered. */
 type CallerOf = (id: string | number) => Caller;
 
+/** Resources, prompts and completion; each answer belongs to the caller of its own request. */
+function serveContents(server: Server, service: McpService, callerOf: CallerOf): void {
+  const resources = [...service.listResources()];
+  const prompts = wirePrompts(service.listPrompts());
+  server.setRequestHandler("resources/list", () => ({ resources }));
+  server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [] }));
+  server.setRequestHandler("resources/read", async ({ params: { uri } }, { mcpReq }) =>
+    wireResource(uri, await service.readResource(uri, callerOf(mcpReq.id))),
+  );
+  server.setRequestHandler("prompts/list", () => ({ prompts }));
+  server.setRequestHandler("prompts/get", async ({ params }, { mcpReq }) =>
+    wirePrompt(await service.getPrompt(params.name, params.arguments ?? {}, callerOf(mcpReq.id))),
+  );
+  server.setRequestHandler("completion/complete", async ({ params: { ref, argument } }, { mcpReq }) => {
+    const prompt = ref.type === "ref/prompt" ? ref.name : "";
+    return wireCompletion(await service.complete(prompt, argument, callerOf(mcpReq.id)));
+  });
+}
+
 function createServer(service: McpService, tools: ListToolsResult["tools"], callerOf: CallerOf): Server {
   const server = new Server(
     { name: service.name, version: service.version },
-    { capabilities: { tools: {}, prompts: {}, resources: {} }, instructions: service.instructions },
+    {
+      capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
+      instructions: service.instructions,
+    },
   );
   const cancellations = createCancellations();
   server.setRequestHandler("tools/list", () => ({ tools }));
-  server.setRequestHandler("prompts/list", () => ({ prompts: [] }));
-  server.setRequestHandler("resources/list", () => ({ resources: [] }));
-  server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [] }));
+  serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
     const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);

@@ -2,18 +2,22 @@ import { decodeCursor, encodeCursor } from "#runtime/cursor";
 import { availableFields } from "./available-fields.ts";
 import type { AvailableFields } from "./available-fields.ts";
 import { previewRow, refuseRun } from "./command.ts";
+import { stackDna } from "./dna.ts";
+import type { StackDna } from "./dna.ts";
 import { fieldReader, vocabularyOf } from "./fields.ts";
 import type { Vocabulary } from "./fields.ts";
 import { environmentProfile } from "./profile.ts";
 import type { EnvironmentProfile } from "./profile.ts";
 import { parseQuery } from "./query.ts";
-import type { Query } from "./query.ts";
+import type { Command, Query } from "./query.ts";
 import { isReached, reachOf } from "./reach.ts";
 import type { Reach } from "./reach.ts";
 import { answerRow, rowsOf } from "./rows.ts";
 import { nodesOf } from "./source.ts";
 import { stackStructure } from "./structure.ts";
 import type { StackStructure } from "./structure.ts";
+import { stackSummary } from "./summary.ts";
+import type { StackSummary } from "./summary.ts";
 import type { TopologyData } from "./topology-data.ts";
 import { buildIndex } from "./topology-index.ts";
 import type { AnswerRow, Node, TopologyIndex } from "./topology-index.ts";
@@ -28,6 +32,13 @@ export interface Answer {
   readonly warnings: readonly string[];
 }
 
+/** Rows as they are found, before anybody shows them. */
+export interface FoundRows {
+  readonly rows: readonly Row[];
+  readonly command: Command | null;
+  readonly next_cursor: string | null;
+}
+
 /** The drawing as a database. Pure: the same data and the same question give the same answer. */
 export interface Engine {
   /**
@@ -36,6 +47,8 @@ export interface Engine {
    * command without `dry_run` is a `command_mode_off`.
    */
   query(body: unknown): Answer;
+  /** The rows of such a question and its command, for those who run commands. */
+  find(body: unknown): FoundRows;
   /** The JSON text of an answer; rows of whole components are serialised once in the engine's life. */
   serialise(answer: Answer): string;
   structure(page?: { readonly limit?: number; readonly cursor?: string }): StackStructure;
@@ -43,6 +56,9 @@ export interface Engine {
   fields(component: string): AvailableFields;
   /** The inventory by category, and what of it AI reaches. */
   profile(category?: string): EnvironmentProfile;
+  summary(): StackSummary;
+  /** The whole stack in one answer; a stack that is too large for that says what was left out. */
+  dna(): StackDna;
 }
 
 interface State {
@@ -130,6 +146,17 @@ function answer(state: State, body: unknown): Answer {
   };
 }
 
+function find(state: State, body: unknown): FoundRows {
+  const query = parseQuery(body);
+  const { cursor: _cursor, limit: _limit, ...args } = query;
+  const found = search(state, query, nodesOf(state.index, query.source), startOf(query, args));
+  return {
+    rows: found.rows,
+    command: query.command,
+    next_cursor: found.next === null ? null : encodeCursor(CURSOR, args, found.next),
+  };
+}
+
 function serialise(state: State, { rows, ...rest }: Answer): string {
   const texts = rows.map((row) => {
     if (!Object.isFrozen(row)) return JSON.stringify(row);
@@ -157,9 +184,12 @@ export function createEngine(data: TopologyData): Engine {
   };
   return {
     query: (body) => answer(state, body),
+    find: (body) => find(state, body),
     serialise: (answered) => serialise(state, answered),
     structure: (page = {}) => stackStructure(state.index, page),
     fields: (component) => availableFields(state.index, component),
     profile: (category) => environmentProfile(state.index, state.reach(), category),
+    summary: () => stackSummary(state.index),
+    dna: () => stackDna(state.index),
   };
 }

@@ -5,7 +5,8 @@ import type { Audit } from "#runtime/audit";
 /** A write that cannot be accounted for does not happen. */
 export function auditAttempt(audit: Audit): Stage {
   return async (call, next) => {
-    if (entryOf(call).writes) {
+    const { writes, tool } = entryOf(call);
+    if (writes || tool.mayWrite === true) {
       try {
         audit.attempt(call.exchange.id, call.exchange.facts());
       } catch {

@@ -57,6 +57,13 @@ export interface ReachData {
   readonly tools: readonly string[];
 }
 
+/** A document that was drawn for a component, such as the OpenAPI description of a service. */
+export interface DocumentData {
+  readonly component: string;
+  readonly attribute: string;
+  readonly document: unknown;
+}
+
 export interface TopologyData {
   readonly stack: string;
   readonly environment: string | null;
@@ -70,4 +77,6 @@ export interface TopologyData {
   readonly links: readonly LinkData[];
   /** Sorted by component. */
   readonly reach: readonly ReachData[];
+  /** Sorted by component, then attribute. */
+  readonly documents: readonly DocumentData[];
 }

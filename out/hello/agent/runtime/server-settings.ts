@@ -1,0 +1,65 @@
+import type { Environment } from "#runtime/settings";
+import { StartError } from "#runtime/start-error";
+
+/** What the operator can set about the server itself; every value has a ceiling that is not configurable. */
+export interface ServerSettings {
+  readonly bind: string;
+  readonly port: number;
+  readonly maxResultBytes: number;
+  /** Host headers that are accepted besides the loopback names, in lower case. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly auditFile: string | undefined;
+  /** Whether every write tool needs a person's approval, also where the drawing says write. */
+  readonly approvalForWrites: boolean;
+}
+
+/** A whole number within the range, or a StartError that names the variable. */
+export function integerSetting(
+  environment: Environment,
+  name: string,
+  range: { readonly fallback: number; readonly min: number; readonly max: number },
+): number {
+  const text = environment[name];
+  if (text === undefined || text === "") return range.fallback;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= range.min && value <= range.max) return value;
+  throw new StartError(`${name} must be a whole number from ${range.min} to ${range.max}`);
+}
+
+/** A comma list in lower case. */
+export function listSetting(environment: Environment, name: string): readonly string[] {
+  return (environment[name] ?? "")
+    .split(",")
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== "");
+}
+
+function choiceSetting(
+  environment: Environment,
+  name: string,
+  choices: readonly string[],
+): string | undefined {
+  const text = environment[name];
+  if (text === undefined || text === "") return undefined;
+  if (choices.includes(text)) return text;
+  throw new StartError(`${name} must be one of ${choices.join(", ")}`);
+}
+
+export function readServerSettings(environment: Environment): ServerSettings {
+  const portVariable = environment["MCP_PORT"] === undefined ? "PORT" : "MCP_PORT";
+  return {
+    bind: environment["MCP_BIND"] || "127.0.0.1",
+    port: integerSetting(environment, portVariable, { fallback: 8080, min: 0, max: 65_535 }),
+    maxResultBytes: integerSetting(environment, "MCP_MAX_RESULT_BYTES", {
+      fallback: 65_536,
+      min: 4_096,
+      max: 262_144,
+    }),
+    allowedHosts: listSetting(environment, "MCP_ALLOWED_HOSTS"),
+    allowedOrigins: listSetting(environment, "MCP_ALLOWED_ORIGINS"),
+    auditFile: environment["MCP_AUDIT_FILE"] || undefined,
+    approvalForWrites:
+      choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
+  };
+}

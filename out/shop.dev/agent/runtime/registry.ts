@@ -1,0 +1,33 @@
+import type { AnyToolModule } from "#runtime/tool";
+
+/** How far the drawing lets a call go: `propose` needs a person's approval for every call. */
+export type Access = "read" | "propose" | "write";
+
+/**
+ * What the drawing permits for one tool. Generated as code, so that no configuration can widen it: flags,
+ * policy and grants are intersected with it.
+ */
+export interface AllowedTool {
+  readonly link: string;
+  readonly access: Access;
+  /** The variable that must be true for a write tool; `null` for a read tool. */
+  readonly flag: string | null;
+  /** For a write tool whose targets were drawn with different words: the access of each argument value. */
+  readonly target?: { readonly parameter: string; readonly access: Readonly<Record<string, Access>> };
+  /** As drawn, for example `10/min`. */
+  readonly limits?: { readonly perTool?: string; readonly perSession?: string };
+  readonly approvers?: readonly string[];
+}
+
+/** The whole of one emitted server: `server/registry.ts` is an instance of this. */
+export interface Registry {
+  readonly stack: string;
+  /** `null` for the base; else the declared environment this tree was generated for. */
+  readonly environment: string | null;
+  readonly modules: readonly AnyToolModule[];
+  readonly allowList: Readonly<Record<string, AllowedTool>>;
+  /** Every write flag of the linked services, and whether the drawing lets it be true. */
+  readonly flags: Readonly<Record<string, boolean>>;
+  /** Variables that links cannot work without, each with its link. */
+  readonly credentials: Readonly<Record<string, string>>;
+}

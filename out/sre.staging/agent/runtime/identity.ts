@@ -1,0 +1,114 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { StartError } from "#runtime/start-error";
+
+/** On whose behalf a request is made. */
+export interface Principal {
+  readonly id: string;
+  readonly human: string | null;
+  readonly agent: string | null;
+  readonly team: string | null;
+}
+
+/** One accepted key; only its digest is kept. */
+interface ApiKey {
+  readonly digest: Buffer;
+  readonly principal: Principal;
+}
+export type ApiKeys = readonly ApiKey[];
+
+type MutableEnvironment = Record<string, string | undefined>;
+
+const HOW_TO_MAKE_A_KEY = "make one with: openssl rand -hex 32";
+const PLACEHOLDER = /change.?me|placeholder|example|replace|your.?key|password|xxxx/i;
+
+function digestOf(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
+}
+
+function isRepeated(key: string): boolean {
+  return (key + key).indexOf(key, 1) < key.length;
+}
+
+/** Share of characters that differ from the one before by at most one: runs such as aaaa and abcd. */
+function shareOfRuns(key: string): number {
+  let runs = 0;
+  for (let at = 1; at < key.length; at += 1) {
+    if (Math.abs(key.charCodeAt(at) - key.charCodeAt(at - 1)) <= 1) runs += 1;
+  }
+  return runs / key.length;
+}
+
+/** Why a key cannot hold 32 random bytes, or `undefined` when it can: 64 hex or 43 base64url characters. */
+export function weaknessOf(key: string): string | undefined {
+  if (!/^[\x21-\x7e]{1,512}$/.test(key)) return "must be at most 512 visible ASCII characters without spaces";
+  const isHex = /^[0-9a-f]+$/i.test(key);
+  if (key.length < (isHex ? 64 : 43))
+    return "must hold 32 random bytes: at least 64 hex or 43 base64url characters";
+  if (PLACEHOLDER.test(key)) return "is a placeholder";
+  const variety = new Set(key).size;
+  if (variety < (isHex ? 8 : 16) || isRepeated(key) || shareOfRuns(key) > 0.5) return "is not random";
+  return undefined;
+}
+
+/**
+ * The key in one variable, as one of those that `authenticate` accepts. The variable is removed from the
+ * environment as it is read, so that no tool, no child process and no crash report finds it there; `onSecret`
+ * learns the value for the redactor.
+ *
+ * Throws a StartError without a key, because an open server is never what was drawn.
+ */
+export function takeKey(
+  environment: MutableEnvironment,
+  variable: string,
+  onSecret: (value: string) => void,
+): ApiKey {
+  const key = environment[variable];
+  delete environment[variable];
+  if (key === undefined || key === "") throw new StartError(`${variable} is not set; ${HOW_TO_MAKE_A_KEY}`);
+  const weakness = weaknessOf(key);
+  if (weakness !== undefined) throw new StartError(`${variable} ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
+  onSecret(key);
+  const id = `key:${variable.toLowerCase().replaceAll("_", "-")}`;
+  return { digest: digestOf(key), principal: { id, human: null, agent: null, team: null } };
+}
+
+/** The keys that the server accepts; see `takeKey`. */
+export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: string) => void): ApiKeys {
+  return [takeKey(environment, "MCP_API_KEY", onSecret)];
+}
+
+/** The values of a header as they were sent: Node would join or drop a repeated one. */
+export function headerValues(request: Pick<IncomingMessage, "rawHeaders">, name: string): readonly string[] {
+  const raw = request.rawHeaders;
+  return raw.filter((_, at) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name);
+}
+
+function presentedKey(request: IncomingMessage): string | undefined {
+  const bearer = headerValues(request, "authorization");
+  const plain = headerValues(request, "x-api-key");
+  const [only] = [...bearer, ...plain];
+  if (bearer.length + plain.length !== 1 || only === undefined) return undefined;
+  if (plain.length === 1) return /^[\x21-\x7e]{1,512}$/.test(only) ? only : undefined;
+  return /^Bearer ([\x21-\x7e]{1,512})$/i.exec(only)?.[1];
+}
+
+/** The principal of the one key that the request carries; two keys are as good as none. */
+export function authenticate(request: IncomingMessage, keys: ApiKeys): Principal | undefined {
+  const presented = presentedKey(request);
+  if (presented === undefined) return undefined;
+  const digest = digestOf(presented);
+  let found: Principal | undefined;
+  // Every key is compared, so that the time taken does not tell which one matched.
+  for (const key of keys) {
+    if (timingSafeEqual(key.digest, digest)) found = key.principal;
+  }
+  return found;
+}
+
+/** Over stdio the person who started the process is the caller, and no key is needed. */
+export function stdioPrincipal(environment: Readonly<MutableEnvironment>): Principal {
+  const human = environment["MCP_STDIO_HUMAN_ID"] || null;
+  const agent = environment["MCP_STDIO_AGENT_ID"] || null;
+  return { id: `stdio:${human ?? agent ?? "local"}`, human, agent, team: null };
+}

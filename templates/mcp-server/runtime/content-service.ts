@@ -1,0 +1,145 @@
+import type { Arguments, Call, Outcome } from "#runtime/call";
+import { MOST_COMPLETIONS } from "#runtime/content";
+import type { PromptArgument } from "#runtime/content";
+import type { Contents } from "#runtime/content-index";
+import type { InFlight } from "#runtime/in-flight";
+import type { Caller } from "#runtime/mcp-service";
+import type { ToolEntry } from "#runtime/tool-index";
+
+/** A resource as `resources/list` shows it. */
+export interface ResourceListing {
+  readonly uri: string;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly mimeType: string;
+}
+
+/** A prompt as `prompts/list` shows it. */
+export interface PromptListing {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly arguments: readonly Pick<PromptArgument, "name" | "description" | "required">[];
+}
+
+/** A JSON-RPC error, the same on both adapters. */
+export interface Refusal {
+  readonly refusal: { readonly code: number; readonly message: string };
+}
+
+export interface Completion {
+  readonly values: readonly string[];
+  readonly hasMore: boolean;
+}
+
+/** What stands beside tools: resources to read, prompts to get, and the values of their arguments. */
+export interface ContentService {
+  listResources(): readonly ResourceListing[];
+  readResource(uri: string, caller: Caller): Promise<{ mimeType: string; text: string } | Refusal>;
+  listPrompts(): readonly PromptListing[];
+  getPrompt(
+    name: string,
+    args: Arguments,
+    caller: Caller,
+  ): Promise<{ description: string; text: string } | Refusal>;
+  complete(
+    prompt: string,
+    argument: { readonly name: string; readonly value: string },
+    caller: Caller,
+  ): Promise<Completion | Refusal>;
+}
+
+const INVALID_PARAMS = -32_602;
+const INTERNAL = -32_603;
+
+function refuse(code: number, message: string): Refusal {
+  return { refusal: { code, message } };
+}
+
+interface Parts {
+  readonly contents: Contents;
+  readonly pipeline: (call: Call) => Promise<Outcome>;
+  readonly inFlight: InFlight;
+}
+
+type Answer = { readonly data: unknown; readonly truncated: boolean } | Refusal;
+
+function answerOf(outcome: Outcome, what: string): Answer {
+  if (outcome.kind === "unknown") return refuse(INVALID_PARAMS, `Unknown ${what}`);
+  if (outcome.kind === "result") return outcome.envelope;
+  const { code, message, hint } = outcome.fault;
+  const said = hint === undefined ? message : `${message}; ${hint}`;
+  return refuse(code === "invalid_argument" ? INVALID_PARAMS : INTERNAL, said);
+}
+
+/** JSON that had to be cut says so where its reader looks. */
+function textOf({ data, truncated }: Exclude<Answer, Refusal>): string {
+  if (typeof data === "string") return data;
+  const note = { truncated: "too large for one read: use the tools, which have pages" };
+  return JSON.stringify(truncated && typeof data === "object" ? { ...note, ...data } : data);
+}
+
+const shown = (name: string): string => name.slice(0, 128);
+
+/** Every read is a call like that of a tool: its sender is known, its output redacted, its end audited. */
+export function createContentService({ contents, pipeline, inFlight }: Parts): ContentService {
+  const ask = async (
+    entry: ToolEntry | undefined,
+    args: Arguments,
+    { exchange, signal }: Caller,
+    [what, name]: readonly [string, string],
+  ): Promise<Answer> => {
+    const { principal } = exchange.facts();
+    const called = entry?.tool.name ?? `${what}:${name}`;
+    const outcome = await exchange.during(
+      async () =>
+        await inFlight.run(signal, exchange.answered, async (linked) =>
+          pipeline({ exchange, principal, name: called, entry, args, signal: linked }),
+        ),
+    );
+    return answerOf(outcome, `${what}: ${shown(name)}`);
+  };
+  const promptNamed = (name: string): Contents["prompts"][number] | undefined =>
+    contents.prompts.find(({ content }) => content.name === name);
+  return {
+    listResources: () =>
+      contents.resources.map(({ content: { uri, name, title, description, mimeType } }) => ({
+        uri,
+        name,
+        title,
+        description,
+        mimeType,
+      })),
+    readResource: async (uri, caller) => {
+      const found = contents.resources.find(({ content }) => content.uri === uri);
+      const answer = await ask(found?.entry, {}, caller, ["resource", uri]);
+      if ("refusal" in answer) return answer;
+      return { mimeType: found?.content.mimeType ?? "text/plain", text: textOf(answer) };
+    },
+    listPrompts: () =>
+      contents.prompts.map(({ content }) => ({
+        name: content.name,
+        title: content.title,
+        description: content.description,
+        arguments: content.arguments.map(({ name, description, required }) => ({
+          name,
+          description,
+          required,
+        })),
+      })),
+    getPrompt: async (name, args, caller) => {
+      const found = promptNamed(name);
+      const answer = await ask(found?.entry, args, caller, ["prompt", name]);
+      if ("refusal" in answer) return answer;
+      return { description: found?.content.description ?? "", text: textOf(answer) };
+    },
+    complete: async (prompt, { name, value }, caller) => {
+      const entry = promptNamed(prompt)?.completion;
+      const answer = await ask(entry, { argument: name, typed: value }, caller, ["prompt", prompt]);
+      if ("refusal" in answer) return answer;
+      const values = Array.isArray(answer.data) ? answer.data.map(String) : [];
+      return { values: values.slice(0, MOST_COMPLETIONS), hasMore: values.length > MOST_COMPLETIONS };
+    },
+  };
+}

@@ -1,0 +1,361 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawnData, runTestOn } from "../../test/harness/run-test.ts";
+import type { DrawnData, RunTest, RunTestOptions } from "../../test/harness/run-test.ts";
+import { liveVersion, startLive } from "../../test/live/server.ts";
+import type { LiveServer } from "../../test/live/server.ts";
+import { administrator, applyRole } from "../postgresql/live.ts";
+
+const PASSWORD = "p w:é;'\"#of-the-account";
+const CACHE_PASSWORD = "of-the-cache-account";
+const METRICS_PASSWORD = 'metrics"\\pass: wörd';
+
+const psql = (sql: string): string =>
+  `PGPASSWORD={password} psql -h {host} -p {port} -U {username} -d {database} -c "${sql}"`;
+
+let postgres: LiveServer;
+let redis: LiveServer;
+let web: Server;
+let secureWeb: Server;
+let drawn: DrawnData;
+let requests: string[] = [];
+let tests: RunTest;
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+/** Says what it was asked, headers included: the worst that a service can do with a credential. */
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const { method, url, headers } = request;
+  requests.push(`${method} ${url}`);
+  if (url === "/redirect") response.writeHead(302, { location: "/elsewhere" });
+  else if (url === "/fails") response.writeHead(503);
+  else response.writeHead(200, { "content-type": "text/plain" });
+  response.end(`${method} ${url}\n${JSON.stringify(headers)}\n`);
+}
+
+async function listen(server: Server): Promise<Server> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+function stackOf(): string {
+  return `apiVersion: topology/v1
+stack: stack
+domain: localhost
+components:
+  cnpg:
+    namespace: db
+    host: 127.0.0.1
+    port: ${postgres.port}
+    databases:
+      app_db: {username: app_user}
+      keycloak_db: {username: keycloak}
+  valkey: {namespace: cache, host: 127.0.0.1, port: ${redis.port}}
+  prometheus: {namespace: monitoring, host: 127.0.0.1, port: ${portOf(web)}}
+  fastapi: {namespace: app, host: 127.0.0.1, port: ${portOf(web)}}
+  frontend: {namespace: app, host: 127.0.0.1, port: ${portOf(web)}}
+  apisix: {namespace: ingress}
+  kafka: {namespace: kafka, host: 127.0.0.1, port: 1}
+links:
+  apisix:
+    fastapi: {subdomain: api}
+    frontend: {subdomain: www}
+  fastapi: {cnpg/app_db: readwrite}
+  mcp:
+    stack_agent: read
+    cnpg: {only: [app_db]}
+    valkey: write
+    prometheus: read
+    fastapi: read
+    kafka: read
+`;
+}
+
+const ENVIRONMENT = {
+  MCP_CNPG_APP_DB_PASSWORD: PASSWORD,
+  MCP_CNPG_SSLMODE: "require",
+  MCP_VALKEY_PASSWORD: CACHE_PASSWORD,
+  MCP_PROMETHEUS_USER: "metrics",
+  MCP_PROMETHEUS_PASSWORD: METRICS_PASSWORD,
+};
+
+const open = (options: RunTestOptions = {}): RunTest =>
+  runTestOn(drawn, { ...options, environment: { ...ENVIRONMENT, ...options.environment } });
+
+async function startDatabase(): Promise<void> {
+  postgres = await startLive("stack-agent", { SERVICE: "postgresql" });
+  const admin = await administrator(postgres.port);
+  await admin.query("CREATE DATABASE app_db");
+  await admin.end();
+  const inside = await administrator(postgres.port, "app_db");
+  await inside.query("CREATE TABLE orders (id int, note text)");
+  await inside.query("INSERT INTO orders VALUES (1, 'first'), (2, 'second')");
+  await inside.end();
+  const account = {
+    role: "mcp_ro_app_db",
+    database: "app_db",
+    schemas: ["public"],
+    owner: null,
+    writes: false,
+  };
+  applyRole(postgres.port, account, PASSWORD);
+}
+
+function redisCli(...args: readonly string[]): void {
+  const run = spawnSync("redis-cli", ["-p", String(redis.port), ...args], { encoding: "utf8" });
+  expect(run.stdout.trim()).toBe("OK");
+}
+
+async function startCache(): Promise<void> {
+  redis = await startLive("stack-agent", { SERVICE: "valkey" });
+  redisCli(
+    "ACL",
+    "SETUSER",
+    "mcp_valkey",
+    "on",
+    `>${CACHE_PASSWORD}`,
+    "~*",
+    "-@all",
+    "+ping",
+    "+get",
+    "+set",
+    "+info",
+    "+auth",
+  );
+  redisCli("SET", "greeting", "good morning");
+}
+
+async function startWeb(): Promise<void> {
+  web = await listen(createHttpServer(answer));
+  const made = spawnSync("openssl", [
+    ..."req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(" "),
+    "-keyout",
+    join(postgres.folder, "web.key"),
+    "-out",
+    join(postgres.folder, "web.crt"),
+  ]);
+  expect(made.status).toBe(0);
+  const [key, cert] = ["web.key", "web.crt"].map((name) => readFileSync(join(postgres.folder, name)));
+  secureWeb = await listen(createHttpsServer({ key: key ?? "", cert: cert ?? "" }, answer));
+}
+
+beforeAll(async () => {
+  expect(liveVersion("stack-agent"), "run: bash templates/stack-agent/live.sh install").toMatch(/^\d+/);
+  await startDatabase();
+  await startCache();
+  await startWeb();
+  const { data, rules } = await drawnData(stackOf());
+  // Names below localhost lead to loopback; the port is that of the server which stands for the gateway.
+  drawn = { data: { ...data, domain: `localhost:${portOf(secureWeb)}` }, rules };
+  tests = open();
+});
+
+afterAll(async () => {
+  for (const server of [web, secureWeb]) {
+    server.closeAllConnections();
+    server.close();
+  }
+  await redis.stop();
+  await postgres.stop();
+});
+
+const SUBS = { source: "type:cnpg", target: "sub_components", where: { name: "app_db" } };
+
+describe("the commands of the source, on real servers", () => {
+  it("S24: psql for each database, exactly as printed", async () => {
+    const { data } = await tests.run({
+      source: "type:cnpg",
+      target: "sub_components",
+      command: 'PGPASSWORD={password} psql -h {host} -p {port} -U {username} -d {database} -c "SELECT 1"',
+      on_failure: "kubectl get pods -n {namespace} -l cnpg.io/cluster --no-headers",
+    });
+    // The source has both databases linked; here one is not, and the answer says so for its row.
+    expect(data).toEqual({
+      status: "incomplete",
+      results: [
+        { name: "app_db", status: "passed", output: "1", exit_code: 0, duration_ms: expect.any(Number) },
+        {
+          name: "keycloak_db",
+          status: "not_linked",
+          reason: "not_linked",
+          message: "no link leads to cnpg/keycloak_db",
+          hint: expect.any(String),
+        },
+      ],
+    });
+  });
+
+  it("S24: psql as the picture has it, with single quotes and without a port", async () => {
+    const command = "PGPASSWORD={password} psql -h {host} -U {username} -d {database} -c 'SELECT 1'";
+    const { data } = await tests.run({ ...SUBS, command });
+    expect(data).toMatchObject({ status: "passed", results: [{ name: "app_db", output: "1" }] });
+  });
+
+  it("S25: curl to every route of the gateway, shown", async () => {
+    const { data } = await tests.run({
+      source: "apisix",
+      target: "links_to",
+      command: "curl -sk https://{subdomain}.{domain}",
+      dry_run: true,
+    });
+    const port = portOf(secureWeb);
+    expect(data).toMatchObject({
+      status: "dry_run",
+      results: [
+        { name: "fastapi", command: `curl -sk https://api.localhost:${port}` },
+        { name: "frontend", command: `curl -sk https://www.localhost:${port}` },
+      ],
+    });
+  });
+
+  it("S25: the same curl, run: the route to what is linked is tested, the other is not", async () => {
+    requests = [];
+    const { data } = await tests.run({
+      source: "apisix",
+      target: "links_to",
+      command: "curl -sk https://{subdomain}.{domain}",
+    });
+    expect(data).toMatchObject({
+      status: "incomplete",
+      results: [
+        { name: "fastapi", status: "passed", output: expect.stringMatching(/^GET \//) },
+        { name: "frontend", status: "not_linked" },
+      ],
+    });
+    expect(requests).toEqual(["GET /"]);
+  });
+});
+
+const KAFKA = {
+  source: "kafka",
+  command: 'pods=$(kubectl get pods -n {namespace} --no-headers | grep -c Running); test "$pods" -gt 0',
+};
+
+describe("what a test answers", () => {
+  it("S24: the pods of Kafka: without a link to the cluster there is nothing to ask", async () => {
+    await expect(tests.run(KAFKA)).rejects.toMatchObject({
+      code: "not_linked",
+      message: "no link leads to a component that has kubectl",
+    });
+  });
+
+  it("S24: after success and the delay on_success runs, after failure on_failure", async () => {
+    const more = { on_success: psql("SELECT 'after success'"), on_failure: psql("SELECT 'after failure'") };
+    const started = performance.now();
+    const passed = await tests.run({ ...SUBS, command: psql("SELECT 1"), ...more, verify_delay: 1 });
+    expect(performance.now() - started).toBeGreaterThan(1000);
+    expect(passed.data).toMatchObject({
+      status: "passed",
+      results: [{ output: "1", on_success: { status: "passed", output: "after success" } }],
+    });
+    const failed = await tests.run({ ...SUBS, command: psql("SELECT 1/0"), ...more });
+    expect(failed.data).toMatchObject({
+      status: "failed",
+      results: [
+        { output: expect.stringContaining("division by zero"), on_failure: { output: "after failure" } },
+      ],
+    });
+    expect(JSON.stringify(failed.data)).not.toContain("on_success");
+  });
+
+  it("S23: a link's row tests its other end with linked_ variables", async () => {
+    const command =
+      "PGPASSWORD={linked_password} psql -h {linked_host} -p {linked_port} -U {linked_username} " +
+      '-d {linked_database} -c "SELECT count(*) FROM orders"';
+    const { data } = await tests.run({ source: "fastapi", target: "links_to", command });
+    expect(data).toMatchObject({ status: "passed", results: [{ name: "cnpg", output: "2" }] });
+  });
+
+  it("S24: outputs can be counted, kept and compared", async () => {
+    const command = `rows=$(${psql("SELECT note FROM orders")} | grep -c i); test "$rows" = 1 && ${psql("SELECT 'one'")}`;
+    const { data } = await tests.run({ ...SUBS, command });
+    expect(data).toMatchObject({ status: "passed", results: [{ output: "one", captures: { rows: "1" } }] });
+  });
+
+  it("S24: pg_isready, redis-cli and curl", async () => {
+    const ready = await tests.run({ ...SUBS, command: "pg_isready -h {host} -p {port}" });
+    expect(ready.data).toMatchObject({
+      results: [{ output: expect.stringContaining("accepting connections") }],
+    });
+    const cli = "REDISCLI_AUTH={password} redis-cli -h {host} -p {port} --user {username}";
+    for (const [command, output] of [
+      ["PING", "PONG"],
+      ["GET greeting", "good morning"],
+      ["INFO server | grep -c redis_version", "1"],
+    ]) {
+      const { data } = await tests.run({ source: "valkey", command: `${cli} ${command}` });
+      expect(data, command).toMatchObject({ status: "passed", results: [{ output }] });
+    }
+    // The account may not do that, and an error reply of Redis is a failure.
+    const denied = await tests.run({ source: "valkey", command: `${cli} DBSIZE` });
+    expect(denied.data).toMatchObject({
+      status: "failed",
+      results: [{ output: expect.stringContaining("NOPERM") }],
+    });
+    const fails = await tests.run({ source: "fastapi", command: "curl -sf http://{host}:{port}/fails" });
+    expect(fails.data).toMatchObject({ status: "failed", results: [{ exit_code: 22 }] });
+    const head = await tests.run({ source: "fastapi", command: 'curl -sI "http://{host}:{port}/a?b=c&d=e"' });
+    expect(head.data).toMatchObject({
+      status: "passed",
+      results: [{ output: expect.stringContaining("200 OK") }],
+    });
+    expect(requests).toContain("HEAD /a?b=c&d=e");
+  });
+
+  it("S23: curl logs in with the link's own account, and the answer does not show it", async () => {
+    const { data } = await tests.run({
+      source: "prometheus",
+      command: 'curl -s -u {username}:{password} "http://{host}:{port}/api/v1/query?query=up"',
+    });
+    const encoded = Buffer.from(`metrics:${METRICS_PASSWORD}`).toString("base64");
+    expect(data).toMatchObject({
+      status: "passed",
+      results: [{ output: expect.stringContaining("Basic [redacted]") }],
+    });
+    expect(JSON.stringify(data)).not.toContain(encoded.slice(12, -4));
+  });
+
+  it("S24: a redirect is shown and not followed", async () => {
+    requests = [];
+    const { data } = await tests.run({
+      source: "fastapi",
+      command: "curl -sI http://{host}:{port}/redirect",
+    });
+    expect(data).toMatchObject({ results: [{ output: expect.stringContaining("302 Found") }] });
+    expect(requests).toEqual(["HEAD /redirect"]);
+  });
+});
+
+describe("the account that a test runs with", () => {
+  it("S23: is the link's own, which only reads", async () => {
+    const who = await tests.run({ ...SUBS, command: psql("SELECT current_user") });
+    expect(who.data).toMatchObject({ results: [{ output: "mcp_ro_app_db" }] });
+    const write = await tests.run({ ...SUBS, command: psql("DELETE FROM orders") });
+    expect(write.data).toMatchObject({
+      status: "incomplete",
+      results: [{ status: "refused", reason: "value" }],
+    });
+  });
+
+  it("S8: a command that writes passes the gate of its tool: drawn, flag on, and no approval asked for", async () => {
+    const body = {
+      source: "valkey",
+      command:
+        "REDISCLI_AUTH={password} redis-cli -h {host} -p {port} --user {username} SET greeting changed",
+    };
+    const closed = { results: [{ status: "refused", reason: "write_disabled" }] };
+    expect((await tests.run(body)).data).toMatchObject(closed);
+    const on = { environment: { MCP_VALKEY_WRITE_ACCESS: "true" } };
+    const waiting = { results: [{ status: "refused", reason: "approval_required" }] };
+    expect((await open({ ...on, approvalForWrites: true }).run(body)).data).toMatchObject(waiting);
+    expect((await open({ ...on, mayWrite: false }).run(body)).data).toMatchObject(closed);
+    expect((await open(on).run(body)).data).toMatchObject({ results: [{ status: "passed", output: "OK" }] });
+    redisCli("SET", "greeting", "good morning");
+  });
+});
