@@ -6,11 +6,14 @@ import type { FileTree } from "../generator/tree/file-tree.ts";
 function drawing(type: string, link: string): string {
   const scope = catalog.types.get(type)?.tools?.scope;
   const subs = scope === undefined ? "" : `${scope}: [one, two]`;
+  // What runs in no pod is only to be found by its addresses.
+  const isPod = Object.keys(catalog.types.get(type)?.podLabels ?? { any: "pod" }).length > 0;
+  const place = isPod ? "" : "cidr: 192.0.2.1/32, ";
   const other = type === "prometheus" ? "valkey" : "prometheus";
   return `apiVersion: topology/v1
 stack: stack
 components:
-${catalog.types.get(type)?.builtin === undefined ? `  ${type}: {namespace: subject, ${subs}}` : ""}
+${catalog.types.get(type)?.builtin === undefined ? `  ${type}: {namespace: subject, ${place}${subs}}` : ""}
   neighbour: {type: ${other}, namespace: beside}
 links:
   mcp: {neighbour: read${link}}
@@ -53,7 +56,7 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     const unlinked = await treeOf(drawing(name, ""));
     const prefix = `MCP_${type.tools?.service ?? ""}`;
     const id = `mcp->${name}`;
-    const usesNetwork = type.tools?.ports === undefined;
+    const usesNetwork = type.builtin === undefined;
 
     // 1. one tool module
     const modules = (tree: FileTree): readonly string[] =>
@@ -75,7 +78,7 @@ describe("S1: the invariant: all consequences of a link come with it and go with
     expect(text(unlinked, "k8s/configmap.yaml")).not.toContain(prefix);
 
     // 4. egress to its pods
-    expect(surface(linked).egress.length - surface(unlinked).egress.length).toBe(usesNetwork ? 1 : 0);
+    expect(surface(linked).egress.length > surface(unlinked).egress.length).toBe(usesNetwork);
     expect(text(linked, "k8s/networkpolicy.yaml").includes(`# ${id}\n`)).toBe(usesNetwork);
     expect(text(unlinked, "k8s/networkpolicy.yaml")).not.toContain("subject");
     expect(text(unlinked, "k8s/deployment.yaml")).not.toContain(`${prefix}_`);

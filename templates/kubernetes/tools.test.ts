@@ -405,7 +405,8 @@ describe("P15: the rights that follow from a drawing", () => {
       "far: read",
     );
     const [link, topology] = await drawn(text, "far");
-    expect(rightsOf(link, READS, topology)).toEqual([]);
+    expect(kubernetes.tools?.rbac?.(link, READS, topology)).toEqual([]);
+    expect(rightsOf(link, READS, topology)).toMatchObject([{ namespace: "app" }]);
     expect(kubernetes.tools?.settings(link)).toEqual([{ name: "URL", value: "https://k.example.com:443" }]);
     expect(kubernetes.tools?.credentials(link)).toMatchObject([{ name: "TOKEN", issued: true }]);
   });
