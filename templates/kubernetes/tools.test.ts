@@ -207,8 +207,10 @@ describe("hostile upstream", () => {
       response.end(JSON.stringify({ metadata: more, items }));
     });
     const { page } = await moduleAt(url).call("k8s_get_recent_events", { namespace: "app" });
-    expect(limits).toEqual([500, 63, 8, 1, 1, 1, 1, 1]);
-    expect(page).toMatchObject({ returned: 5, total: 5 });
+    expect(limits.slice(0, 4)).toEqual([500, 63, 8, 1]);
+    // A slow machine stops after a while, but never asks for more than fitted.
+    expect(limits.slice(4).every((limit) => limit === 1)).toBe(true);
+    expect(page?.returned).toBe(limits.length - 3);
   });
 
   it("a server that never comes to an end is left after a while, and that is said", async () => {
