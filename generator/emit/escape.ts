@@ -12,7 +12,17 @@ const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 
 /** A scalar or a flow value that YAML 1.1 and 1.2 read alike: plain where both do, else JSON, which is both. */
 export function yaml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => yaml(item)).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).map(([key, item]) => `${yaml(key)}: ${yaml(item)}`);
+    return `{${entries.join(", ")}}`;
+  }
   if (typeof value === "string" && PLAIN.test(value) && !WORDS.test(value)) return value;
+  return escapeInvisible(JSON.stringify(value));
+}
+
+/** JSON on one line, for formats that hold some. */
+export function json(value: unknown): string {
   return escapeInvisible(JSON.stringify(value));
 }
 

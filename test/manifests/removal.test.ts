@@ -15,7 +15,7 @@ components:
 links:
   apisix: {mcp: {auth: key-auth}}
   prometheus: {mcp: }
-  mcp: {stack_agent: read, cnpg: read, valkey: read, prometheus: read}
+  mcp: {cnpg: read, valkey: read, prometheus: read}
 `;
 /** Rights that a link to a Valkey would never need: what goes with a link must go with any. */
 const RIGHTS = withRights("valkey", [

@@ -140,6 +140,8 @@ describe("H30: every emitted YAML means the same to every reader", () => {
       expect(valuesBy(version, `a: ${yaml(text)}\n`)).toEqual([{ a: text }]);
       expect(valuesBy(version, `- ${yaml(text)}\n`)).toEqual([[text]]);
       expect(valuesBy(version, `${yaml(text)}: b\n`)).toEqual([{ [text]: "b" }]);
+      const nested = { list: [text, 1, true, null, []], [text]: { a: text } };
+      expect(valuesBy(version, `${yaml(nested)}\n`)).toEqual([nested]);
     }
   });
 });
