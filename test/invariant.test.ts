@@ -8,11 +8,14 @@ import type { FileTree } from "../generator/tree/file-tree.ts";
 function drawing(type: string, link: string): string {
   const scope = catalog.types.get(type)?.tools?.scope;
   const subs = scope === undefined ? "" : `${scope}: [one, two]`;
+  // What runs in no pod is only to be found by its addresses.
+  const isPod = Object.keys(catalog.types.get(type)?.podLabels ?? { any: "pod" }).length > 0;
+  const place = isPod ? "" : "cidr: 192.0.2.1/32, ";
   const other = type === "prometheus" ? "valkey" : "prometheus";
   return `apiVersion: topology/v1
 stack: stack
 components:
-${catalog.types.get(type)?.builtin === undefined ? `  ${type}: {namespace: subject, ${subs}}` : ""}
+${catalog.types.get(type)?.builtin === undefined ? `  ${type}: {namespace: subject, ${place}${subs}}` : ""}
   neighbour: {type: ${other}, namespace: beside}
 links:
   mcp: {neighbour: read${link}}

@@ -88,7 +88,9 @@ export default defineComponent<typeof module>({
         : { name: "TOKEN", doc: "Token of the account in the other cluster.", issued: true },
     ],
     ports: ({ component }) => [...new Set([component.port ?? 443, API_SERVER])],
-    rbac: rightsOf,
+    // Another cluster's rights are not for this one to give: `account.ts` writes them down for its administrator.
+    rbac: (link, tools, topology) =>
+      link.component.external === null ? rightsOf(link, tools, topology) : [],
   },
   commands,
 });

@@ -67,12 +67,15 @@ contexts: [{name: live, context: {cluster: live, user: admin}}]
 CONFIG
 }
 
-# Sockets in $DIR, whose names must look like a port; the server is the only one who can find them.
+# Sockets in $DIR, whose names must look like a port; the server is the only one who can find them. When the server
+# is gone, however it went, so is its store.
 start_etcd() {
   (cd "$DIR" && exec etcd --name live --data-dir "$DIR/etcd" --unsafe-no-fsync --log-level error \
     --listen-client-urls "unix://localhost:1" --advertise-client-urls "unix://localhost:1" \
     --listen-peer-urls "unix://localhost:2" --initial-advertise-peer-urls "unix://localhost:2" \
     --initial-cluster "live=unix://localhost:2") &
+  local etcd=$!
+  (while kill -0 "$$" 2>/dev/null && kill -0 "$etcd" 2>/dev/null; do sleep 1; done; kill "$etcd" 2>/dev/null || true) &
 }
 
 case "${1:-}" in

@@ -72,9 +72,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await module.close();
-  kubelet.stop();
-  await cluster.stop();
+  await module?.close();
+  kubelet?.stop();
+  await cluster?.stop();
 });
 
 describe("every tool with data, with the link's own account", () => {

@@ -3,6 +3,7 @@ import type { FileSpec, Topology } from "#hook";
 import type rbacHook from "../../hooks/rbac.ts";
 import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
 import type workloadHook from "../../hooks/workload.ts";
+import { accountFiles } from "./account.ts";
 import { reportSizes } from "./code.ts";
 import { configOf } from "./config.ts";
 import { imageView } from "./image.ts";
@@ -25,7 +26,7 @@ function folderOf({ stack, environment }: Topology): string {
  */
 export default defineOutput({
   name: "kubernetes",
-  files: () => [],
+  files: (topology, _facts, { links }) => accountFiles(topology, links),
   summary: (emitted, topology, facts, _generation, report) => {
     const workload = factsOf<typeof workloadHook>(facts, "workload");
     const { roles } = factsOf<typeof rbacHook>(facts, "rbac");

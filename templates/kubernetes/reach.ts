@@ -11,7 +11,7 @@ type Rule = NamespaceRights["rules"][number];
 function inhabited({ component }: McpLink, { components }: Topology): readonly string[] {
   const drawn = components
     .filter(
-      ({ name, external, namespace }) => name !== component.name && external === null && namespace !== "",
+      ({ type, external, namespace }) => type !== component.type && external === null && namespace !== "",
     )
     .map(({ namespace }) => namespace);
   return [...new Set(drawn)].sort();
@@ -134,13 +134,12 @@ function merged(rules: readonly Rule[]): readonly Rule[] {
     });
 }
 
-/** What the named tools need, namespace by namespace. Another cluster's rights are not for this one to give. */
+/** What the named tools need, namespace by namespace, in whatever cluster the link leads to. */
 export function rightsOf(
   link: McpLink,
   tools: readonly string[],
   topology: Topology,
 ): readonly NamespaceRights[] {
-  if (link.component.external !== null) return [];
   const workloads = workloadsOf(link, topology);
   return namespacesOf(link, topology).map((namespace) => {
     const own = workloads.filter((workload) => workload.namespace === namespace);

@@ -207,8 +207,10 @@ describe("hostile upstream", () => {
       response.end(JSON.stringify({ metadata: more, items }));
     });
     const { page } = await moduleAt(url).call("k8s_get_recent_events", { namespace: "app" });
-    expect(limits).toEqual([500, 63, 8, 1, 1, 1, 1, 1]);
-    expect(page).toMatchObject({ returned: 5, total: 5 });
+    expect(limits.slice(0, 4)).toEqual([500, 63, 8, 1]);
+    // A slow machine stops after a while, but never asks for more than fitted.
+    expect(limits.slice(4).every((limit) => limit === 1)).toBe(true);
+    expect(page?.returned).toBe(limits.length - 3);
   });
 
   it("a server that never comes to an end is left after a while, and that is said", async () => {
@@ -405,7 +407,8 @@ describe("P15: the rights that follow from a drawing", () => {
       "far: read",
     );
     const [link, topology] = await drawn(text, "far");
-    expect(rightsOf(link, READS, topology)).toEqual([]);
+    expect(kubernetes.tools?.rbac?.(link, READS, topology)).toEqual([]);
+    expect(rightsOf(link, READS, topology)).toMatchObject([{ namespace: "app" }]);
     expect(kubernetes.tools?.settings(link)).toEqual([{ name: "URL", value: "https://k.example.com:443" }]);
     expect(kubernetes.tools?.credentials(link)).toMatchObject([{ name: "TOKEN", issued: true }]);
   });

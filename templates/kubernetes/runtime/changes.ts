@@ -1,8 +1,8 @@
-/** What the write tools change, and the only requests of this link that are not reads. */
+/** The only requests of this link that are not reads, and what they may be about. */
 import { ToolFault } from "#runtime/fault";
 import { requestJson } from "#runtime/http";
 import { recordOf } from "#runtime/json-shape";
-import { ROLLING, getObject, pathOf } from "#runtime/kubernetes/api";
+import { ROLLING, pathOf } from "#runtime/kubernetes/api";
 import type { Access, Json } from "#runtime/kubernetes/api";
 import type { Workload } from "#runtime/kubernetes/workload";
 
@@ -34,50 +34,12 @@ interface Change {
   readonly dryRun: boolean;
 }
 
-async function patch({ cluster, signal }: Access, workload: Workload, change: Change): Promise<Json> {
+/** Changes a drawn workload, or asks the server whether it would. */
+export async function patch({ cluster, signal }: Access, workload: Workload, change: Change): Promise<Json> {
   const { below, body, contentType, dryRun } = change;
   const query = { fieldManager: MANAGER, ...(dryRun ? { dryRun: "All" } : {}) };
   const path = pathOf(ROLLING[workload.kind], workload.namespace, workload.name, ...below);
   return recordOf(
     await requestJson(cluster, { method: "PATCH", path, query, json: body, contentType, signal }),
   );
-}
-
-/** Replaces the pods one after the other, as `kubectl rollout restart` does. */
-export async function restart(access: Access, workload: Workload, dryRun: boolean): Promise<Json> {
-  const restartedAt = new Date().toISOString();
-  const annotations = { "kubectl.kubernetes.io/restartedAt": restartedAt };
-  const changed = await patch(access, workload, {
-    below: [],
-    body: { spec: { template: { metadata: { annotations } } } },
-    contentType: "application/strategic-merge-patch+json",
-    dryRun,
-  });
-  const { generation } = recordOf(changed["metadata"]);
-  return { dry_run: dryRun, restarted_at: restartedAt, generation };
-}
-
-/** Sets the number of pods, within what was drawn. */
-export async function scale(
-  access: Access,
-  workload: Workload,
-  replicas: number,
-  dryRun: boolean,
-): Promise<Json> {
-  const { kind, namespace, name, min, max } = workload;
-  if (max === 0 || kind === "daemonset") {
-    throw new ToolFault("denied", "the drawing gives this workload no max, so it cannot be scaled");
-  }
-  if (replicas < min || replicas > max) {
-    throw new ToolFault("invalid_argument", `replicas must be within ${min} and ${max}, as drawn`);
-  }
-  const before = recordOf((await getObject(access, ROLLING[kind], namespace, name, "scale"))["spec"]);
-  const after = await patch(access, workload, {
-    below: ["scale"],
-    body: { spec: { replicas } },
-    contentType: "application/merge-patch+json",
-    dryRun,
-  });
-  const changed = recordOf(after["spec"]);
-  return { dry_run: dryRun, from: Number(before["replicas"] ?? 0), to: Number(changed["replicas"] ?? 0) };
 }

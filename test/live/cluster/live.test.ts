@@ -14,6 +14,7 @@ import {
   startFakeKubelet,
 } from "../../../templates/kubernetes/live.ts";
 import type { Cluster } from "../../../templates/kubernetes/live.ts";
+import { rightsOf } from "../../../templates/kubernetes/reach.ts";
 import { bootServer, callTool, connectClient, workspace } from "../../harness/emitted.ts";
 import { catalog } from "../../harness/in-process.ts";
 import { matrix } from "../../manifests/matrix.ts";
@@ -321,6 +322,33 @@ describe("these checks see what is wrong", () => {
       .not.toEqual(common);
     const places = { namespaces: ["default"], names: [] };
     expect(await ownPermissions(cluster, token, places)).toEqual(["default get /secrets "]);
+  });
+});
+
+describe("another cluster", () => {
+  it("P15: its administrator's file makes an account with the rights of the link, and no others", async () => {
+    const output = await outputOfText(`apiVersion: topology/v1
+stack: near
+components:
+  fastapi: {namespace: app}
+  far: {type: kubernetes, external: {stack: other, component: kubernetes}, host: k.example.com, cidr: 203.0.113.1/32, namespaces: [far-a, far-b], workloads: {web: {namespace: far-a, max: 3}}}
+links:
+  mcp: {stack_agent: read, far: {only: {far-a: write, far-b: read}}}
+`);
+    const file = "principals/far/rbac.yaml";
+    const manifests = manifestsIn(file, output.tree.get(file)?.text ?? "");
+    await ensureNamespaces(manifests);
+    expect(warningsIn(cluster.kubectl(APPLY, streamOf(manifests)))).toEqual([]);
+    expectValid(manifests);
+    const [link] = output.topology.mcpLinks.filter(({ component }) => component.name === "far");
+    if (link === undefined) throw new Error("no link");
+    const names = linkModule(catalog, output.topology, link).tools.map(({ name }) => name);
+    const places = { namespaces: ["far-a", "far-b", "app"], names: ["web", "other"] };
+    const token = await cluster.tokenOf("far-a", "near-mcp");
+    const declared = await declaredPermissions(cluster, rightsOf(link, names, output.topology), places);
+    expect(await ownPermissions(cluster, token, places)).toEqual(declared);
+    expect(declared).toContain("far-a patch apps/deployments web");
+    expect(output.manifests.filter((each) => kindOf(each) === "Role")).toEqual([]);
   });
 });
 
