@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { ToolFault } from "#runtime/fault";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ENVIRONMENT, leakIn } from "../../test/harness/canaries.ts";
 import { createObserver, rememberProcesses, strayProcesses } from "../../test/harness/observer.ts";
 import type { Observer } from "../../test/harness/observer.ts";
 import { drawnData, runTestOn } from "../../test/harness/run-test.ts";
@@ -48,27 +49,13 @@ const ROWS: Readonly<Record<Row, object>> = {
   "user of the database": { source: "fastapi", target: "links_to" },
 };
 
-/** Each of them would be recognised in any answer. */
-const SECRETS = {
-  MCP_CNPG_APP_DB_PASSWORD: "cAnary-Of:the/database+1=?",
-  MCP_VALKEY_PASSWORD: "cAnary'of\"the\\cache%2",
-  MCP_PROMETHEUS_USER: "metrics",
-  MCP_PROMETHEUS_PASSWORD: "cAnary of the metrics 3",
-  MCP_PROMETHEUS_TOKEN: "cAnaryOfTheMetricsToken4",
-  MCP_KUBERNETES_TOKEN: "cAnaryOfTheCluster5",
-  MCP_CLICKHOUSE_PASSWORD: "cAnary-öf-the-warehouse-6",
-};
-const VALUES = Object.entries(SECRETS)
-  .filter(([name]) => !name.endsWith("_USER"))
-  .map(([, value]) => value);
-
 let observer: Observer;
 let tests: RunTest;
 
 beforeAll(async () => {
   rememberProcesses();
   observer = createObserver();
-  tests = runTestOn(await drawnData(STACK), { environment: SECRETS, folders: [observer.folder] });
+  tests = runTestOn(await drawnData(STACK), { environment: ENVIRONMENT, folders: [observer.folder] });
 });
 
 afterAll(() => {
@@ -99,23 +86,6 @@ async function tell(body: Readonly<Record<string, unknown>>): Promise<Told> {
   }
 }
 
-function expectNoSecret(text: string): void {
-  for (const value of VALUES) {
-    for (const form of [
-      value,
-      value.toUpperCase(),
-      JSON.stringify(value).slice(1, -1),
-      encodeURIComponent(value),
-    ]) {
-      expect(text).not.toContain(form);
-    }
-    for (const encoding of ["base64", "base64url", "hex"] as const) {
-      expect(text).not.toContain(Buffer.from(value).toString(encoding).replaceAll("=", ""));
-    }
-    expect(text).not.toContain([...value].reverse().join(""));
-  }
-}
-
 const named = ABUSE.map((each) => ({ ...each, row: each.row ?? ("database" as const) }));
 
 describe("S4: a command that may not run is refused before anything is started", () => {
@@ -130,7 +100,7 @@ describe("S4: a command that may not run is refused before anything is started",
     const told = await tell({ ...ROWS[row], command: command.replaceAll("MARKER", observer.marker) });
     expect(observer.started(), command).toEqual([]);
     expect(told.reason, told.text).toBe(reason);
-    expectNoSecret(told.text);
+    expect(leakIn(told.text)).toBeUndefined();
     expect(performance.now() - started).toBeLessThan(5000);
   });
 });

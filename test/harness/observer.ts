@@ -69,18 +69,28 @@ export function strayProcesses(): readonly string[] {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
       const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      const isMarked = readFileSync(`/proc/${pid}/environ`, "latin1").includes("TOPOGATE_RUN=");
+      const isMarked = readFileSync(`/proc/${pid}/environ`, "latin1").includes(`TOPOGATE_RUN=${process.pid}-`);
       return isMarked || (parent === process.pid && !KNOWN.has(pid));
     } catch {
       return false;
     }
   };
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOurs(name));
+  const names = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOurs(name));
+  return names.map(commandLineOf).filter((line) => line !== "");
+}
+
+/** For people: what runs there; empty for a process that is gone by now. */
+function commandLineOf(pid: string): string {
+  try {
+    return `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()}`;
+  } catch {
+    return "";
+  }
 }
 
 const KNOWN = new Set<string>();
 
 /** Children that this process had before the tests. */
 export function rememberProcesses(): void {
-  for (const pid of strayProcesses()) KNOWN.add(pid);
+  for (const line of strayProcesses()) KNOWN.add(line.split(" ")[0] ?? "");
 }

@@ -136,7 +136,7 @@ async function runIn(
   stdin: FileHandle | undefined,
   signal: AbortSignal,
 ): Promise<ChildResult> {
-  const mark = randomBytes(16).toString("hex");
+  const mark = `${process.pid}-${randomBytes(16).toString("hex")}`;
   const [file, args] = commandLine(spec);
   const child = spawn(file, args, {
     cwd: folder,
