@@ -69,7 +69,9 @@ export function strayProcesses(): readonly string[] {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
       const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      const isMarked = readFileSync(`/proc/${pid}/environ`, "latin1").includes(`TOPOGATE_RUN=${process.pid}-`);
+      const isMarked = readFileSync(`/proc/${pid}/environ`, "latin1").includes(
+        `TOPOGATE_RUN=${process.pid}-`,
+      );
       return isMarked || (parent === process.pid && !KNOWN.has(pid));
     } catch {
       return false;
