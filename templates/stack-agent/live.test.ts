@@ -150,7 +150,10 @@ async function startWeb(): Promise<void> {
   web = await listen(createHttpServer(answer));
   const made = spawnSync("openssl", [
     ..."req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(" "),
-    ...["-keyout", join(postgres.folder, "web.key"), "-out", join(postgres.folder, "web.crt")],
+    "-keyout",
+    join(postgres.folder, "web.key"),
+    "-out",
+    join(postgres.folder, "web.crt"),
   ]);
   expect(made.status).toBe(0);
   const [key, cert] = ["web.key", "web.crt"].map((name) => readFileSync(join(postgres.folder, name)));
