@@ -103,6 +103,18 @@ describe("the engine", () => {
     expect(files.filter((path) => forbidden.test(readFileSync(join(ROOT, path), "utf8")))).toEqual([]);
   });
 
+  it("sealing draws random numbers and asks for the time in the one place that a test can replace", () => {
+    const source = /randomBytes\b.*from "node:crypto"|generateKeyPair|Math\.random|Date\.now|new Date\(\)/s;
+    const files = sources("generator/seal").filter((path) => {
+      const text = readFileSync(join(ROOT, "generator/seal", path), "utf8");
+      return text.split(";").some((statement) => source.test(statement));
+    });
+    expect(files.filter((path) => !path.startsWith("live"))).toEqual([
+      "age-x25519.ts",
+      "system-randomness.ts",
+    ]);
+  });
+
   it("only the command line prints or reads the environment", () => {
     const folders = [
       "generator/load",
@@ -112,9 +124,12 @@ describe("the engine", () => {
       "generator/tree",
       "generator/catalog",
       "generator/diagnostics",
+      "generator/seal",
       "hooks",
     ];
-    const files = folders.flatMap((folder) => sources(folder).map((path) => join(folder, path)));
+    const files = folders
+      .flatMap((folder) => sources(folder).map((path) => join(folder, path)))
+      .filter((path) => !path.endsWith("/live.ts"));
     expect(
       files.filter((path) => /process\.(env|stdout|stderr)/.test(readFileSync(join(ROOT, path), "utf8"))),
     ).toEqual([]);

@@ -33,7 +33,8 @@ const ageApart: Plugin = {
   },
 };
 
-async function bundled(
+/** The module and what it needs as one CommonJS text, but for what stands in a file of its own. */
+export async function bundled(
   root: string,
   entry: string,
   banner: string,

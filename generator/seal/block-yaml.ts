@@ -24,9 +24,8 @@ interface Reader {
 
 /** A key, its colon and the blank before a value. */
 const KEY = /^([A-Za-z_][A-Za-z0-9_./-]*|"(?:[^"\\]|\\.)*"):(?: |$)/;
-const LITERAL = /^\|[-+]?$/;
 /** What a plain text cannot begin with. */
-const SPECIAL = /^[-?:,[\]{}#&*!|>'"%@`]/;
+const SPECIAL = /^(?:$|[-?:,[\]{}#&*!|>'"%@` ])/;
 
 function refuse(reader: Reader, line: Line | undefined): never {
   const where = line === undefined ? "its end" : `line ${line.number}`;
@@ -65,32 +64,37 @@ function quoted(reader: Reader, line: Line, text: string): string {
   return refuse(reader, line);
 }
 
-function literal(reader: Reader, parent: Line, header: string): string {
-  const texts: string[] = [];
-  let indent = 0;
+/** Armor: lines of one indentation, none of them blank, with a newline behind each. */
+function literal(reader: Reader, parent: Line): string {
+  const first = lineAt(reader);
+  if (first === undefined || first.text === "" || first.indent <= parent.indent) return refuse(reader, first);
+  let body = "";
   for (let line = lineAt(reader); line !== undefined; line = lineAt(reader)) {
     if (line.text !== "" && line.indent <= parent.indent) break;
-    indent ||= line.indent;
-    texts.push(" ".repeat(Math.max(0, line.indent - indent)) + line.text);
+    if (line.text === "" && reader.at < reader.lines.length - 1) return refuse(reader, line);
+    if (line.text !== "" && line.indent !== first.indent) return refuse(reader, line);
+    body += line.text === "" ? "" : `${line.text}\n`;
     reader.at++;
   }
-  const body = texts.join("\n").replace(/\n+$/, "");
-  return header === "|-" ? body : `${body}\n`;
+  return body;
 }
 
 /** A plain text ends before a comment on its line. */
+function plain(reader: Reader, line: Line, text: string): string {
+  const comment = text.indexOf(" #");
+  const value = comment === -1 ? text : text.slice(0, comment).trimEnd();
+  if (SPECIAL.test(value) || value.includes(": ") || /[: ]$/.test(value)) return refuse(reader, line);
+  return value;
+}
+
 function scalar(reader: Reader, line: Line, text: string): Tree {
   if (text === "{}") return new Map();
   if (text === "[]") return [];
-  if (text.startsWith('"')) return quoted(reader, line, text);
-  if (SPECIAL.test(text) || text.includes(": ")) return refuse(reader, line);
-  if (!text.includes(" ")) return text;
-  const comment = text.indexOf(" #");
-  return comment === -1 ? text : text.slice(0, comment).trimEnd();
+  return text.startsWith('"') ? quoted(reader, line, text) : plain(reader, line, text);
 }
 
 function valueOf(reader: Reader, line: Line, text: string): Tree {
-  if (LITERAL.test(text)) return literal(reader, line, text);
+  if (text === "|") return literal(reader, line);
   if (text !== "" && !text.startsWith("#")) return scalar(reader, line, text);
   const next = nextLine(reader);
   if (next === undefined || next.indent < line.indent) return "";
@@ -130,8 +134,16 @@ function readList(reader: Reader, indent: number): readonly Tree[] {
   return list;
 }
 
+/** Whatever is neither a character to be read nor a newline; SOPS escapes all of these. */
+const CONTROL = /[^\n\u0020-\u007E\u00A0-\uFFFC]/;
+
 /** The one document of the file, a map. */
 export function readBlockYaml(path: string, text: string): ReadonlyMap<string, Tree> {
+  const control = CONTROL.exec(text);
+  if (control !== null) {
+    const line = text.slice(0, control.index).split("\n").length;
+    throw new SealError(path, "bad-syntax", `line ${line} has a character that cannot be seen`);
+  }
   const reader: Reader = { path, lines: text.split("\n"), at: 0, item: undefined };
   const map = readMap(reader, 0);
   const rest = nextLine(reader);

@@ -20,7 +20,7 @@ type Opened = ReadonlyMap<string, OpenedEntry>;
 /** The value of the sources, else that of the file; an entry that has neither is left out. */
 function wantedOver({ entries, target }: Job, opened: Opened): readonly WantedEntry[] {
   const wanted = entries
-    .map(({ name, value }) => ({ name, value: value ?? opened.get(name)?.value }))
+    .map((entry) => (isResolved(entry) ? entry : { ...entry, value: opened.get(entry.name)?.value }))
     .filter(isResolved);
   for (const entry of wanted) checkValue(target.path, target.format, entry);
   return wanted;
@@ -70,9 +70,8 @@ export async function sealOpened(job: Job, file: SealedFile, previous: string): 
   checkRules(path, file, format);
   const before = wrappedKeys(file);
   const key = await unwrapDataKey(path, before, job.identities);
-  const opened = new Map(
-    openVerified(path, file, cipherKey(key), format).map((entry) => [entry.name, entry]),
-  );
+  const opened = new Map<string, OpenedEntry>();
+  for (const entry of openVerified(path, file, cipherKey(key), format)) opened.set(entry.name, entry);
   const wanted = wantedOver(job, opened);
   if (job.anew || removedRecipients(job, before).length > 0)
     return await sealAnew(job, wanted, "resealed", before);

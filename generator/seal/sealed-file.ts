@@ -113,7 +113,7 @@ export function readSealedFile(path: string, text: string, format: SealedFormat)
   if (read.metadata === undefined)
     throw new SealError(path, "not-sealed", "it holds no SOPS metadata: it was never sealed, or was opened");
   const metadata = metadataFrom(path, read.metadata);
-  const entries = [...read.entries].map(([name, sealed]) => ({ name, sealed }));
+  const entries = Array.from(read.entries, ([name, sealed]) => ({ name, sealed }));
   checkNames(path, entries, format);
   checkValues(path, entries);
   checkCode(path, metadata, read.metadata.has("mac"));

@@ -34,15 +34,15 @@ function refuse(path: string, problem: string): never {
   throw new SealError(path, "unknown-key", `${problem}: it is one Secret with stringData, and nothing else`);
 }
 
+function areTexts(tree: Branch): tree is ReadonlyMap<string, string> {
+  for (const value of tree.values()) if (typeof value !== "string") return false;
+  return true;
+}
+
 function textsOf(path: string, tree: Tree | undefined, what: string): ReadonlyMap<string, string> {
   if (tree === undefined) return new Map();
   if (!isBranch(tree)) return refuse(path, `${what} is no map`);
-  const texts = new Map<string, string>();
-  for (const [key, value] of tree) {
-    if (typeof value !== "string") return refuse(path, `${what} holds a collection`);
-    texts.set(key, value);
-  }
-  return texts;
+  return areTexts(tree) ? tree : refuse(path, `${what} holds a collection`);
 }
 
 function headOf(path: string, tree: Branch): SecretHead {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { entriesOf, HEAD, keyPairs, lineDiff, steadyRandomness } from "../../test/harness/sealing.ts";
 import { openSealed } from "./open.ts";
 import { seal } from "./seal.ts";
-import type { Sealed, SealRequest } from "./seal.ts";
+import type { Sealed, SealOutcome, SealRequest } from "./seal.ts";
 
 const [ann, bob, cy] = await keyPairs(3);
 if (ann === undefined || bob === undefined || cy === undefined) throw new Error("three pairs were asked for");
@@ -218,6 +218,21 @@ describe.each(["dotenv", "secret"] as const)("%s", (format) => {
       await expect(twice({ identities: [cy!.identity], ...flag })).rejects.toMatchObject({
         reason: "no-identity",
       });
+  });
+
+  it("only two outcomes leave the bytes alone", async () => {
+    const alone: SealOutcome[] = [];
+    const changes: readonly Change[] = [
+      {},
+      { identities: [] },
+      { rotate: true },
+      { recipients: [ann!.recipient] },
+    ];
+    for (const change of changes) {
+      const { before, now } = await twice(change);
+      if (now.text === before) alone.push(now.outcome);
+    }
+    expect(alone).toEqual(["kept", "kept-not-compared"]);
   });
 
   it("the order and the repetition of recipients, entries and lines changes nothing", async () => {

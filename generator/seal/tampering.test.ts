@@ -1,8 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { entriesOf, HEAD, keyPair, steadyRandomness } from "../../test/harness/sealing.ts";
-import { openSealed } from "./open.ts";
+import { openSealed, readSealedNames } from "./open.ts";
 import { seal, SealError } from "./seal.ts";
-import type { SealedFormat } from "./seal.ts";
+import type { SealedFormat, SealReason } from "./seal.ts";
 
 const ann = await keyPair();
 const VALUES = {
@@ -52,7 +53,7 @@ function swapLines(text: string, one: string, other: string): string {
 
 interface Tampering {
   readonly what: string;
-  readonly reason: string;
+  readonly reason: SealReason;
   readonly message: RegExp;
   /** `sign` stands between a name and its value in the format. */
   readonly change: (text: string, sign: string, mac: string) => string;
@@ -326,5 +327,68 @@ describe("files that were made to do harm", () => {
     const pgp =
       "sops_pgp__list_0__map_fp=AA\nsops_pgp__list_0__map_enc=x\nsops_pgp__list_0__map_created_at=y\n";
     expect(await open(FILES.dotenv + pgp)).toMatchObject({ reason: "other-keys" });
+  });
+});
+
+describe("whatever somebody does to a file", () => {
+  const lines = fc.nat({ max: 40 });
+  const edit = fc.oneof(
+    lines.map((line) => (text: string[]) => text.splice(line, 1)),
+    fc.tuple(lines, lines).map(
+      ([from, to]) =>
+        (text: string[]) =>
+          text.splice(to, 0, text[from] ?? ""),
+    ),
+    fc.tuple(lines, lines).map(([one, other]) => (text: string[]) => {
+      [text[one], text[other]] = [text[other] ?? "", text[one] ?? ""];
+    }),
+    fc
+      .tuple(lines, fc.nat({ max: 200 }), fc.string({ unit: "binary", maxLength: 3 }))
+      .map(([line, column, put]) => (text: string[]) => {
+        const old = text[line] ?? "";
+        text[line] = old.slice(0, column) + put + old.slice(column + 1);
+      }),
+  );
+
+  it.each(["dotenv", "secret"] as const)(
+    "%s: the values that were sealed, or a refusal without any",
+    async (format) => {
+      const known = [...Object.values(VALUES), ann.identity];
+      let refusals = 0;
+      await fc.assert(
+        fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
+          const text = FILES[format].split("\n");
+          for (const change of edits) change(text);
+          try {
+            const { entries } = await openSealed("f", text.join("\n"), format, [ann.identity]);
+            expect(entries).toEqual(entriesOf(VALUES));
+          } catch (error) {
+            if (!(error instanceof SealError)) throw error;
+            refusals++;
+            for (const value of known) expect(error.message).not.toContain(value);
+            expect(error.message).not.toMatch(/ENC\[|[A-Za-z0-9+/]{24}/);
+          }
+        }),
+        { numRuns: 1_500 },
+      );
+      expect(refusals).toBeGreaterThan(500);
+    },
+  );
+});
+
+describe("without a private key", () => {
+  it.each(["dotenv", "secret"] as const)("%s: names, recipients and ciphertexts can be read", (format) => {
+    const { names, recipients, entries } = readSealedNames("f", FILES[format], format);
+    expect(names).toEqual(Object.keys(VALUES));
+    expect(recipients).toEqual([ann.recipient]);
+    expect(entries.map(({ name }) => name)).toEqual(names);
+    for (const { name, sealed } of entries) expect(sealed).toBe(sealedPart(lineOf(FILES[format], name)));
+  });
+
+  it("what can be seen to be wrong is refused", () => {
+    const plain = FILES.dotenv.replace(/^MCP_API_KEY=.*$/m, "MCP_API_KEY=in-the-clear");
+    expect(() => readSealedNames("f", plain, "dotenv")).toThrow(/^f: MCP_API_KEY stands there unencrypted$/);
+    const noCode = FILES.dotenv.replace(/^sops_mac=.*\n/m, "");
+    expect(() => readSealedNames("f", noCode, "dotenv")).toThrow(/no message authentication code/);
   });
 });
