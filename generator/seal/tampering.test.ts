@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { entriesOf, HEAD, keyPair, steadyRandomness } from "../../test/harness/sealing.ts";
 import { openSealed, readSealedNames } from "./open.ts";
 import { seal, SealError } from "./seal.ts";
-import type { SealedFormat, SealReason } from "./seal.ts";
+import type { SealedFormat } from "./seal.ts";
+import type { SealReason } from "./seal-error.ts";
 
 const ann = await keyPair();
 const VALUES = {
