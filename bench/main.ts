@@ -7,6 +7,7 @@ import { fleetSuite } from "./fleet.ts";
 import { isReached } from "./goal.ts";
 import { inProcessSuite } from "./in-process.ts";
 import { manyComponentsSuite } from "./many-components.ts";
+import { queriesSuite } from "./queries.ts";
 import { printed, saveResult } from "./report.ts";
 import type { Suite } from "./suite.ts";
 import { twentyLinksSuite } from "./twenty-links.ts";
@@ -18,6 +19,7 @@ const SUITES: readonly Suite[] = [
   manyComponentsSuite,
   fleetSuite,
   inProcessSuite,
+  queriesSuite,
 ];
 
 function chosen(names: readonly string[]): readonly Suite[] {
