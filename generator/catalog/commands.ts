@@ -64,6 +64,8 @@ export interface CommandExecutable {
   readonly forms: readonly CommandForm[];
   /** What comes after the first operand is no flag. */
   readonly flagsFirst?: true;
+  /** It gets its operands in front of its flags, whatever the order in the command. */
+  readonly operandsFirst?: true;
   /** Variables that may be written in front of it. */
   readonly environment?: Readonly<Record<string, CommandValue>>;
   /** Variables that it always gets; `{host}` and `{port}` are the component's. */

@@ -43,7 +43,7 @@ export const commands: CommandFamily = {
   executables: [
     {
       name: "clickhouse-client",
-      always: ["--readonly", "1", "--max_execution_time", "10"],
+      always: ["--readonly", "1"],
       flags: [
         { names: ["--host", "-h"], value: { is: "host" } },
         { names: ["--port"], value: { is: "port", attribute: "native_port" } },

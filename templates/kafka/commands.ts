@@ -5,8 +5,8 @@ export const commands: CommandFamily = {
   executables: [
     {
       name: "kcat",
-      // No configuration file, an end at the last message, and an answer within seconds from a broker that is not there.
-      always: ["-F", "/dev/null", "-m", "5", "-q", "-e"],
+      // An end at the last message, and an answer within seconds from a broker that is not there.
+      always: ["-m", "5", "-q", "-e"],
       flags: [
         { names: ["-b"], value: { is: "address" } },
         { names: ["-t"], value: { is: "scope" } },

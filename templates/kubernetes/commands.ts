@@ -41,7 +41,8 @@ const MORE_KINDS = [
 /** Only names and columns are printed: a whole object shows what its containers are given. */
 const kubectl: Executable = {
   name: "kubectl",
-  always: ["--kubeconfig=/dev/stdin", "--request-timeout=10s"],
+  operandsFirst: true,
+  sets: { KUBECONFIG: "/dev/stdin", KUBECTL_COMMAND_HEADERS: "false" },
   flags: [
     { names: ["--namespace", "-n"], value: { is: "namespace" } },
     { names: ["--selector", "-l"], value: SELECTOR },

@@ -1,17 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { treeOf } from "../../test/harness/in-process.ts";
 import { drawnData, runTestOn } from "../../test/harness/run-test.ts";
 import type { DrawnData, RunTest, RunTestOptions } from "../../test/harness/run-test.ts";
 import { liveVersion, startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
 import { administrator, applyRole } from "../postgresql/live.ts";
 
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 const PASSWORD = "p w:é;'\"#of-the-account";
 const CACHE_PASSWORD = "of-the-cache-account";
 const METRICS_PASSWORD = 'metrics"\\pass: wörd';
@@ -33,6 +37,17 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { method, url, headers } = request;
   requests.push(`${method} ${url}`);
+  if (url === "/slow") return;
+  if (url === "/endless") {
+    response.writeHead(200);
+    const flood = (): void => {
+      while (response.write("x".repeat(65_536)));
+      response.once("drain", flood);
+    };
+    response.on("close", () => response.removeAllListeners("drain"));
+    flood();
+    return;
+  }
   if (url === "/redirect") response.writeHead(302, { location: "/elsewhere" });
   else if (url === "/fails") response.writeHead(503);
   else response.writeHead(200, { "content-type": "text/plain" });
@@ -135,7 +150,10 @@ async function startWeb(): Promise<void> {
   web = await listen(createHttpServer(answer));
   const made = spawnSync("openssl", [
     ..."req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(" "),
-    ...["-keyout", join(postgres.folder, "web.key"), "-out", join(postgres.folder, "web.crt")],
+    "-keyout",
+    join(postgres.folder, "web.key"),
+    "-out",
+    join(postgres.folder, "web.crt"),
   ]);
   expect(made.status).toBe(0);
   const [key, cert] = ["web.key", "web.crt"].map((name) => readFileSync(join(postgres.folder, name)));
@@ -354,5 +372,235 @@ describe("the account that a test runs with", () => {
     expect((await open({ ...on, mayWrite: false }).run(body)).data).toMatchObject(closed);
     expect((await open(on).run(body)).data).toMatchObject({ results: [{ status: "passed", output: "OK" }] });
     redisCli("SET", "greeting", "good morning");
+  });
+});
+
+describe("what real servers can do to a test", () => {
+  const timed = async (
+    body: object,
+  ): Promise<{ text: string; result: Readonly<Record<string, unknown>>; ms: number }> => {
+    const started = performance.now();
+    const { data } = await tests.run(body as Record<string, unknown>);
+    const { results } = data as { results: readonly Readonly<Record<string, unknown>>[] };
+    return { text: JSON.stringify(data), result: results[0] ?? {}, ms: performance.now() - started };
+  };
+
+  it.each([
+    ["a million rows", "SELECT generate_series(1, 1000000)"],
+    ["one cell of fifty megabytes", "SELECT repeat('x', 50000000)"],
+  ])("S24: %s are cut", async (_what, sql) => {
+    const { text, result, ms } = await timed({ ...SUBS, command: psql(sql) });
+    expect(result["truncated"]).toBe(true);
+    expect(text.length).toBeLessThan(50_000);
+    expect(ms).toBeLessThan(10_000);
+  });
+
+  it("S24: what never ends is ended: a query by the server, an answer by the clock, a flood by its size", async () => {
+    const endless = "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b";
+    const [query, slow, flood] = await Promise.all([
+      timed({ ...SUBS, command: psql(endless) }),
+      timed({ source: "fastapi", command: "curl -s http://{host}:{port}/slow" }),
+      timed({ source: "fastapi", command: "curl -s http://{host}:{port}/endless" }),
+    ]);
+    expect(query.result).toMatchObject({
+      status: "failed",
+      output: expect.stringContaining("statement timeout"),
+    });
+    expect(slow.result).toMatchObject({ status: "timeout", exit_code: 124 });
+    expect(flood.result).toMatchObject({ status: "failed", truncated: true });
+    for (const { ms } of [query, slow, flood]) expect(ms).toBeLessThan(18_000);
+  });
+
+  it("S24: nobody is asked for a password that is missing or wrong, and the answer does not hold it", async () => {
+    const missing = await timed({ ...SUBS, command: psql("SELECT 1").replace("PGPASSWORD={password} ", "") });
+    expect(missing.result).toMatchObject({
+      status: "failed",
+      output: expect.stringContaining("no password supplied"),
+    });
+    const wrong = open({ environment: { MCP_CNPG_APP_DB_PASSWORD: "not-the-password" } });
+    const { data } = await wrong.run({ ...SUBS, command: psql("SELECT 1") });
+    expect(data).toMatchObject({
+      results: [{ status: "failed", output: expect.stringContaining("authentication failed") }],
+    });
+    expect(JSON.stringify(data)).not.toContain("not-the-password");
+    const unset = open({ environment: { MCP_CNPG_APP_DB_PASSWORD: "" } });
+    expect((await unset.run({ ...SUBS, command: psql("SELECT 1") })).data).toMatchObject({
+      results: [
+        { status: "refused", reason: "unresolved", message: "the link's own account has no {password} here" },
+      ],
+    });
+  });
+
+  it("S24: even where the account could write, the session only reads", async () => {
+    const admin = await administrator(postgres.port, "app_db");
+    await admin.query(
+      "CREATE FUNCTION sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM orders RETURNING id'",
+    );
+    await admin.query("GRANT ALL ON orders TO mcp_ro_app_db");
+    await admin.query("ALTER ROLE mcp_ro_app_db RESET default_transaction_read_only");
+    const { result } = await timed({ ...SUBS, command: psql("SELECT sneaky()") });
+    expect(result).toMatchObject({
+      status: "failed",
+      output: expect.stringContaining("read-only transaction"),
+    });
+    const { rows } = await admin.query("SELECT count(*)::int AS count FROM orders");
+    expect(rows).toEqual([{ count: 2 }]);
+    await admin.query("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON orders FROM mcp_ro_app_db");
+    await admin.end();
+  });
+});
+
+describe("in an emitted server", () => {
+  it("S24: run_test finds its lists and the guard of its queries beside the code", async () => {
+    const tree = await treeOf(stackOf());
+    const server = join(postgres.folder, "emitted");
+    for (const [path, { text }] of tree) {
+      if (!path.startsWith("server/")) continue;
+      const file = join(server, path.slice("server/".length));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+    symlinkSync(join(REPOSITORY, "node_modules"), join(server, "node_modules"));
+    writeFileSync(
+      join(server, "call.ts"),
+      `import { settingsOf } from "#runtime/settings";
+       import { tools } from "./tools/stack_agent.ts";
+       const client = tools.open(settingsOf(tools.link, process.env, () => undefined));
+       const tool = tools.tools.find(({ name }) => name === "run_test");
+       for (const command of JSON.parse(process.argv[2])) {
+         const args = { source: "cnpg", target: "sub_components", where: { name: "app_db" }, command } as never;
+         const result = await tool?.handler(args, { client, signal: new AbortController().signal });
+         console.log(JSON.stringify(result?.data));
+       }`,
+    );
+    const commands = [psql("SELECT note FROM orders WHERE id = 2"), psql("SELECT pg_sleep(1)")];
+    const run = spawnSync(process.execPath, ["--import", "tsx", "call.ts", JSON.stringify(commands)], {
+      cwd: server,
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], ...ENVIRONMENT },
+    });
+    expect(run.stderr).toBe("");
+    const [answer, refusal] = run.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(answer).toMatchObject({ status: "passed", results: [{ output: "second" }] });
+    expect(refusal).toMatchObject({
+      status: "incomplete",
+      results: [{ reason: "value", message: expect.stringContaining("pg_sleep waits") }],
+    });
+  });
+});
+
+const BIN = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "topogate/bin");
+const cluster = liveVersion("kubernetes");
+
+describe.skipIf(cluster === undefined)("kubectl, on a real API server", () => {
+  let server: LiveServer;
+
+  function kubectl(args: readonly string[], input = ""): string {
+    const config = ["--kubeconfig", join(server.folder, "kubeconfig")];
+    const run = spawnSync(join(BIN, "kubectl"), [...config, ...args], { input, encoding: "utf8" });
+    expect(run.status, run.stderr).toBe(0);
+    return run.stdout.trim();
+  }
+
+  function pod(name: string): object {
+    const env = [{ name: "APP_KEY", value: "an application's own value" }];
+    const containers = [{ name: "main", image: "example.com/kafka", args: ["--key=given"], env }];
+    const labels = { "strimzi.io/name": "kafka" };
+    return {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: "kafka", labels },
+      spec: { containers },
+    };
+  }
+
+  beforeAll(async () => {
+    server = await startLive("kubernetes");
+    await vi.waitFor(() => kubectl(["get", "--raw", "/readyz"]), { timeout: 60_000, interval: 500 });
+    kubectl(["create", "namespace", "kafka"]);
+    for (const name of ["kafka-0", "kafka-1", "kafka-2"]) {
+      kubectl(["create", "-f", "-"], JSON.stringify(pod(name)));
+      const phase = name === "kafka-2" ? "Pending" : "Running";
+      kubectl([
+        "-n",
+        "kafka",
+        "patch",
+        "pod",
+        name,
+        "--subresource=status",
+        "-p",
+        JSON.stringify({ status: { phase } }),
+      ]);
+    }
+    kubectl(["-n", "kafka", "create", "serviceaccount", "mcp"]);
+    kubectl(["-n", "kafka", "create", "role", "mcp", "--verb=get,list", "--resource=pods,events"]);
+    kubectl(["-n", "kafka", "create", "rolebinding", "mcp", "--role=mcp", "--serviceaccount=kafka:mcp"]);
+    const { data, rules } = await drawnData(
+      stackOf()
+        .replace("  kafka: {", `  kubernetes: {host: 127.0.0.1, port: ${server.port}}\n  kafka: {`)
+        .replace("    kafka: read", "    kafka: read\n    kubernetes: read"),
+    );
+    drawn = { data, rules };
+  });
+
+  afterAll(async () => await server.stop());
+
+  /** With the token in a file, as in a pod, or as a credential of the link. */
+  function withToken(place: "file" | "value"): RunTest {
+    const token = kubectl(["-n", "kafka", "create", "token", "mcp"]);
+    const file = join(server.folder, "account.token");
+    writeFileSync(file, token, { mode: 0o600 });
+    return open({
+      environment: {
+        MCP_KUBERNETES_CA_FILE: join(server.folder, "apiserver.crt"),
+        ...(place === "file" ? { MCP_KUBERNETES_TOKEN_FILE: file } : { MCP_KUBERNETES_TOKEN: token }),
+      },
+      folders: [BIN],
+    });
+  }
+
+  it.each(["file", "value"] as const)(
+    "S24: the pods of Kafka, exactly as printed, with the token as a %s",
+    async (place) => {
+      const { data } = await withToken(place).run(KAFKA);
+      // The source prints "9 running", which its command does not; what the command counted is answered beside it.
+      expect(data).toMatchObject({
+        status: "passed",
+        results: [{ name: "kafka", status: "passed", output: "", captures: { pods: "2" } }],
+      });
+    },
+  );
+
+  it("S24: on_failure of the source asks the cluster about the pods", async () => {
+    const command = "kubectl get pods -n {namespace} -l strimzi.io/name --no-headers";
+    const { data } = await withToken("file").run({ source: "kafka", command });
+    expect(data).toMatchObject({
+      results: [{ status: "passed", output: expect.stringMatching(/^kafka-0 .*\n.*\nkafka-2 .*Pending/) }],
+    });
+  });
+
+  it("S5: describe leaves out what containers are given", async () => {
+    const { data } = await withToken("file").run({
+      source: "kafka",
+      command: "kubectl describe pod kafka-0 -n {namespace}",
+    });
+    const text = JSON.stringify(data);
+    expect(text).toContain("example.com/kafka");
+    expect(text).toContain("Environment: (left out)");
+    expect(text).not.toMatch(/APP_KEY|an application's own|--key=given/);
+  });
+
+  it("S11: only the namespaces of linked rows can be asked about, and only what the account may list", async () => {
+    const run = async (command: string): Promise<unknown> =>
+      (await withToken("file").run({ source: "kafka", command })).data;
+    expect(await run("kubectl get pods -n db")).toMatchObject({
+      results: [{ status: "refused", reason: "value" }],
+    });
+    expect(await run("kubectl get deployments -n {namespace}")).toMatchObject({
+      results: [{ status: "failed", output: expect.stringContaining("forbidden") }],
+    });
   });
 });

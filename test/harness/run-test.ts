@@ -107,7 +107,3 @@ export function runTestOn(drawn: DrawnData, options: RunTestOptions = {}): RunTe
       await runTests({ engine, tester, body, pages: false, mayWrite, signal }),
   };
 }
-
-export async function runTestFor(stack: string, options: RunTestOptions = {}): Promise<RunTest> {
-  return runTestOn(await drawnData(stack), options);
-}

@@ -65,13 +65,14 @@ function commandLine({ file, args, wardens, timeoutMs }: ChildSpec): readonly [s
   return [line[0] ?? file, line.slice(1)];
 }
 
-/** Signals the whole process group; that it is gone already is what one hopes for. */
+/** Signals the whole process group; that it is gone already, or consists of the dead, is what one hopes for. */
 function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
 }
 
@@ -136,7 +137,7 @@ async function runIn(
   stdin: FileHandle | undefined,
   signal: AbortSignal,
 ): Promise<ChildResult> {
-  const mark = randomBytes(16).toString("hex");
+  const mark = `${process.pid}-${randomBytes(16).toString("hex")}`;
   const [file, args] = commandLine(spec);
   const child = spawn(file, args, {
     cwd: folder,

@@ -27,12 +27,12 @@ function unfit(problem: string): CommandRefused {
 }
 
 const CLASSES: Readonly<Record<string, string>> = {
-  alnum: "A-Za-z0-9",
-  alpha: "A-Za-z",
+  alnum: "\\p{L}\\p{Nd}",
+  alpha: "\\p{L}",
   digit: "0-9",
-  lower: "a-z",
+  lower: "\\p{Ll}",
   space: "\\s",
-  upper: "A-Z",
+  upper: "\\p{Lu}",
 };
 
 class Compiler {
@@ -159,8 +159,9 @@ class Compiler {
     const inner = this.#text.slice(start, end).join("");
     const negated = inner.startsWith("^");
     const body = (negated ? inner.slice(1) : inner)
-      .replace(/[\\\]]|\[(?!:)/g, "\\$&")
-      .replace(/\[:(\w+):\]/g, (_, name: string) => {
+      // A class by its name, or a character that a bracket of our own language would take for another.
+      .replace(/\[:(\w*):\]|[[\]\\]/g, (found, name: string | undefined) => {
+        if (name === undefined) return `\\${found}`;
         if (!Object.hasOwn(CLASSES, name)) throw unfit(`the class ${name} is not known`);
         return CLASSES[name] ?? "";
       });

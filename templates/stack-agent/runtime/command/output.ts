@@ -2,6 +2,7 @@ import { plainText } from "#runtime/plain-text";
 import type { Redactor } from "#runtime/redactor";
 import type { Collected } from "./collector.ts";
 import { hideSecrets, secretPattern } from "./secret-forms.ts";
+import type { SecretPattern } from "./secret-forms.ts";
 
 /** Of one command, after redaction. */
 export const MAX_OUTPUT = 65_536;
@@ -20,7 +21,7 @@ export interface Cleaner {
 }
 
 export function createCleaner(redactor: Redactor): Cleaner {
-  const patterns = new Map<string, RegExp>();
+  const patterns = new Map<string, SecretPattern>();
   let short = false;
   return {
     learn: (secret) => {
@@ -46,8 +47,10 @@ export function conceal(text: string, labels: readonly string[]): string {
   let deeperThan = Number.POSITIVE_INFINITY;
   for (const line of text.split("\n")) {
     const indent = line.length - line.trimStart().length;
-    if (line.trim() !== "" && indent > deeperThan) continue;
-    deeperThan = Number.POSITIVE_INFINITY;
+    const isBlank = line.trim() === "";
+    if (!isBlank && indent > deeperThan) continue;
+    // An empty line ends no block.
+    if (!isBlank) deeperThan = Number.POSITIVE_INFINITY;
     const label = labels.find((each) => line.trimStart().startsWith(`${each}:`));
     if (label !== undefined) deeperThan = indent;
     kept.push(label === undefined ? line : `${line.slice(0, indent)}${label}: (left out)`);

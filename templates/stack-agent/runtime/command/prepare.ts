@@ -112,8 +112,9 @@ function inputOf({ input }: ExecutableRule, config: readonly string[], place: Pl
 export function prepare(reading: Reading, target: Target, values: Vocabulary): Prepared {
   const { rule, form } = reading;
   const sinks = new Sinks(values, target);
-  reading.options.forEach((option) => sinks.option(option));
-  reading.operands.forEach((operand) => sinks.operand(operand, rule.name));
+  const options = (): void => reading.options.forEach((option) => sinks.option(option));
+  const operands = (): void => reading.operands.forEach((operand) => sinks.operand(operand, rule.name));
+  for (const add of rule.operandsFirst === true ? [operands, options] : [options, operands]) add();
   reading.environment.forEach((variable) => sinks.variable(variable));
   return {
     name: rule.name,

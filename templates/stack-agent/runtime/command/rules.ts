@@ -56,6 +56,8 @@ export interface ExecutableRule {
   readonly forms: readonly FormRule[];
   /** What comes after the first operand is never read as a flag. */
   readonly flagsFirst?: true;
+  /** It gets its operands in front of its flags, whatever the order in the command. */
+  readonly operandsFirst?: true;
   /** Variables that may be written in front of it. */
   readonly environment?: Readonly<Record<string, ValueRule>>;
   /** Variables that it always gets; `{host}` and `{port}` are the place's. */

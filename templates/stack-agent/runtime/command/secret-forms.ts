@@ -75,14 +75,41 @@ function spacedForms(secret: string): readonly string[] {
   ];
 }
 
-/** Finds a secret in a text in every form that a program could print it in; upper and lower case are one. */
-export function secretPattern(secret: string): RegExp | undefined {
-  if (secret.length < SHORTEST) return undefined;
-  const texts = [...new Set(textForms(secret))].filter((form) => form.length >= SHORTEST);
-  const patterns = [...texts.sort((a, b) => b.length - a.length).map(escaped), ...spacedForms(secret)];
-  return new RegExp(patterns.join("|"), "giu");
+/** How a secret is found: a fast look whether it may be there at all, and the slow one that takes it out. */
+export interface SecretPattern {
+  /** In small letters; one of them is in every text that holds the secret in a row. */
+  readonly probes: readonly string[];
+  /** The same for a text without what may stand between characters. */
+  readonly compactProbes: readonly string[];
+  readonly pattern: RegExp;
 }
 
-export function hideSecrets(text: string, patterns: readonly RegExp[]): string {
-  return patterns.reduce((shown, pattern) => shown.replace(pattern, MARK), text);
+const BETWEEN = /[\s.,;:|_\\'"-]+/g;
+const compact = (text: string): string => text.toLowerCase().replace(BETWEEN, "");
+
+/** Every form that a program could print a secret in; upper and lower case are one. */
+export function secretPattern(secret: string): SecretPattern | undefined {
+  if (secret.length < SHORTEST) return undefined;
+  const bytes = [...Buffer.from(secret)];
+  const texts = [...new Set(textForms(secret))].filter((form) => form.length >= SHORTEST);
+  const numbers = [10, 8, 16].map((base) => bytes.map((byte) => byte.toString(base)).join(""));
+  const octal = bytes.map((byte) => byte.toString(8).padStart(3, "0")).join("");
+  const hexEscapes = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("x");
+  const patterns = [...texts.sort((a, b) => b.length - a.length).map(escaped), ...spacedForms(secret)];
+  return {
+    probes: texts.map((form) => form.toLowerCase()),
+    compactProbes: [secret, ...numbers, octal, hexEscapes, Buffer.from(secret).toString("hex")].map(compact),
+    pattern: new RegExp(patterns.join("|"), "giu"),
+  };
+}
+
+/** The text with every secret taken out. The patterns are costly, so that only those which may match are run. */
+export function hideSecrets(text: string, secrets: readonly SecretPattern[]): string {
+  const lower = text.toLowerCase();
+  const bare = compact(text);
+  const found = secrets.filter(
+    ({ probes, compactProbes }) =>
+      probes.some((probe) => lower.includes(probe)) || compactProbes.some((probe) => bare.includes(probe)),
+  );
+  return found.reduce((shown, { pattern }) => shown.replace(pattern, MARK), text);
 }

@@ -123,12 +123,21 @@ function learning(settings: SettingsOf, cleaner: Cleaner): SettingsOf {
   };
 }
 
+/** Every account's secrets are known before the first output is cleaned, whichever of them a program could see. */
+function learnAll({ links }: CommandRules, settings: SettingsOf): void {
+  for (const { env, accounts } of links) {
+    const variables = accounts.flatMap((account) => Object.values(account.variables));
+    for (const { name } of variables.filter(({ secret }) => secret)) settings(env).secret(name);
+  }
+}
+
 /** Opens what `run_test` needs; nothing is started before the first test. */
 export function createTester(options: TesterOptions): Tester {
   const { rules, folders, approvalForWrites } = options;
   const cleaner = createCleaner(createRedactor());
   const programs = createPrograms({ cleaner, ...(folders === undefined ? {} : { folders }) });
   const settings = learning(options.settings, cleaner);
+  learnAll(rules, settings);
   const grounds: Grounds = { rules, settings, programs, approvalForWrites };
   return {
     parse: (test) => parseTest(test, options),
