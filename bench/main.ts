@@ -7,6 +7,7 @@ import { fleetSuite } from "./fleet.ts";
 import { isReached } from "./goal.ts";
 import { inProcessSuite } from "./in-process.ts";
 import { manyComponentsSuite } from "./many-components.ts";
+import { queriesSuite } from "./queries.ts";
 import { printed, saveResult } from "./report.ts";
 import { sealSuite } from "./seal.ts";
 import { sealingSuite } from "./sealing.ts";
@@ -22,6 +23,7 @@ const SUITES: readonly Suite[] = [
   fleetSuite,
   inProcessSuite,
   sealSuite,
+  queriesSuite,
 ];
 
 function chosen(names: readonly string[]): readonly Suite[] {

@@ -16,11 +16,12 @@ export interface Peer {
 
 const PAGE = 50;
 
-export function engineOf(data: TopologyData): Peer {
+export function engineOf(data: TopologyData): Peer & { componentText(name: string): string } {
   const engine = createEngine(data);
   const users = { target: "sub_components", where: { username__exists: true }, select: ["name", "username"] };
   return {
     component: (name) => engine.query({ source: name }),
+    componentText: (name) => engine.serialise(engine.query({ source: name })),
     linksFrom: (name) => engine.query({ source: name, target: "links_from" }),
     ofType: (type) => engine.serialise(engine.query({ source: `type:${type}`, limit: PAGE })),
     users: (type) => engine.query({ source: `type:${type}`, ...users }),
