@@ -42,6 +42,16 @@ describe("the manifests of every way to be reached, delivered and run", () => {
   );
 });
 
+describe("the manifests of a stack that gives AI nothing", () => {
+  it.each([
+    ["no link", "components: {valkey: }\n"],
+    ["only the drawing", "components: {valkey: }\nlinks: {mcp: {stack_agent: read}}\n"],
+  ])("H1 to H30: %s", async (_, text) => {
+    const { manifests } = await outputOfText(`apiVersion: topology/v1\nstack: stack\n${text}`);
+    expect(problemsOf(applied(manifests))).toEqual([]);
+  });
+});
+
 /** A stack whose output holds everything that a rule speaks of. */
 const FULL =
   matrix().find(({ name }) => name.startsWith("two gateways · none · kubernetes · 3 pods"))?.text ?? "";
