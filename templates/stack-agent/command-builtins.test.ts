@@ -125,7 +125,7 @@ describe("grep is the grep of the system", () => {
       fc.property(pattern, lines, fc.boolean(), (text, input, extended) => {
         let matches;
         try {
-          matches = lineMatcher(text, extended, false);
+          matches = lineMatcher(text, { extended, ignoreCase: false });
         } catch (error) {
           expect(error).toBeInstanceOf(CommandRefused);
           return;

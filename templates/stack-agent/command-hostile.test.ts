@@ -2,8 +2,9 @@
  * Programs that do their worst, in the place of those that are allowed: what they say is redacted, what they start
  * ends with them, and what they take is bounded. Real processes, started as every test starts them.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CANARIES, ENVIRONMENT, leakIn } from "../../test/harness/canaries.ts";
 import { createObserver, rememberProcesses, strayProcesses } from "../../test/harness/observer.ts";
@@ -35,14 +36,15 @@ interface Result {
 
 let observer: Observer;
 let tests: RunTest;
-const folders = (): number => readdirSync(tmpdir()).filter((name) => name.startsWith("run-")).length;
-let foldersBefore: number;
+let temporary: string;
+const usual = process.env["TMPDIR"];
 
 beforeAll(async () => {
   rememberProcesses();
   observer = createObserver();
   tests = runTestOn(await drawnData(STACK), { environment: ENVIRONMENT, folders: [observer.folder] });
-  foldersBefore = folders();
+  temporary = mkdtempSync(join(tmpdir(), "topogate-hostile-"));
+  process.env["TMPDIR"] = temporary;
 });
 
 afterEach(() => {
@@ -51,7 +53,10 @@ afterEach(() => {
 });
 
 afterAll(() => {
-  expect(folders()).toBeLessThanOrEqual(foldersBefore);
+  expect(readdirSync(temporary)).toEqual([]);
+  if (usual === undefined) delete process.env["TMPDIR"];
+  else process.env["TMPDIR"] = usual;
+  rmSync(temporary, { recursive: true });
   observer.remove();
 });
 
@@ -185,7 +190,7 @@ describe("S24: what a program starts ends with it", () => {
     const started = performance.now();
     const { result } = await whole(script);
     expect(result.output).toBe("done");
-    expect(performance.now() - started).toBeLessThan(4000);
+    expect(performance.now() - started).toBeLessThan(8000);
   });
 
   it("when it does not end by itself, and does not want to", async () => {
@@ -194,7 +199,7 @@ describe("S24: what a program starts ends with it", () => {
     const started = performance.now();
     const ended = whole("trap '' TERM; sleep 300 & while :; do sleep 300; done", ROW, controller.signal);
     await expect(ended).rejects.toThrow("abort");
-    expect(performance.now() - started).toBeLessThan(4000);
+    expect(performance.now() - started).toBeLessThan(8000);
     clearTimeout(over);
   });
 });
@@ -214,11 +219,11 @@ describe("S24: what a program takes is bounded", () => {
       environment: { ...ENVIRONMENT, MCP_CNPG_OTHER_DB_PASSWORD: "another one" },
       folders: [observer.folder],
     });
-    observer.replace("psql", "sleep 1");
+    observer.replace("psql", "sleep 3");
     const started = performance.now();
     const { data } = await both.run(ROW);
     expect(data).toMatchObject({ status: "passed", results: [{ name: "app_db" }, { name: "other_db" }] });
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(performance.now() - started).toBeLessThan(5500);
   });
 
   it.each([
