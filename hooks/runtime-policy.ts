@@ -4,6 +4,7 @@ import type { Topology } from "#hook";
 import type accessMatrixHook from "./access-matrix.ts";
 import type { AccessMatrix } from "./access-matrix.ts";
 import type surfaceHook from "./surface.ts";
+import type { SurfaceTool } from "./surface.ts";
 import type workloadHook from "./workload.ts";
 
 type Grant = Topology["access"]["grants"][number];
@@ -161,6 +162,20 @@ function sessionOf(name: string, grant: Grant): PolicySession {
   };
 }
 
+function toolsOf(tools: readonly SurfaceTool[], { tools: needs }: AccessMatrix): readonly PolicyTool[] {
+  const trusts = new Map(needs.map(({ name, trust }) => [name, trust]));
+  return tools.map(({ name, title, effect }) => {
+    const trust = trusts.get(name) ?? "high";
+    return {
+      name,
+      description: title,
+      required_trust: trust,
+      side_effect: sideEffect(effect),
+      risk_level: trust,
+    };
+  });
+}
+
 /** What the drawing permits, as mcp-runtime's gateway enforces it. Nothing that is not drawn is in it. */
 export default defineHook({
   name: "runtime-policy",
@@ -168,17 +183,7 @@ export default defineHook({
   derive: (topology, facts): RuntimePolicyFacts => {
     const { server } = factsOf<typeof workloadHook>(facts, "workload");
     const matrix = factsOf<typeof accessMatrixHook>(facts, "access-matrix");
-    const trusts = new Map(matrix.tools.map(({ name, trust }) => [name, trust]));
-    const tools = factsOf<typeof surfaceHook>(facts, "surface").tools.map((tool): PolicyTool => {
-      const trust = trusts.get(tool.name) ?? "high";
-      return {
-        name: tool.name,
-        description: tool.title,
-        required_trust: trust,
-        side_effect: sideEffect(tool.effect),
-        risk_level: trust,
-      };
-    });
+    const tools = toolsOf(factsOf<typeof surfaceHook>(facts, "surface").tools, matrix);
     const grants = topology.access.grants
       .filter((grant) => !isInexpressible(grant))
       .map((grant) => ({ name: objectName(server.name, grant), grant }))

@@ -21,36 +21,49 @@ export interface CodeMap {
 }
 
 /** What a ConfigMap may hold at most; the API server refuses more. */
-export const MOST_BYTES = 1024 * 1024;
+const MOST_BYTES = 1024 * 1024;
 
 /** Read by people and by the image's build, never by the running server. */
 const NOT_MOUNTED: ReadonlySet<string> = new Set(["Dockerfile", "package-lock.json", "tsconfig.json"]);
 
-function mapName({ name }: Workload, folder: string): string {
-  return folder === "" ? `${name}-code` : `${name}-code-${kubernetesName(folder.replaceAll("/", "-"))}`;
+/**
+ * The policy stands beside the server's folder, and in the volume below it: `../governance/policy.json` leads
+ * there from both, because a mounted file really stands in a folder of its own within the volume.
+ */
+const POLICY = /^governance\/(policy\.json|rules\/.+)$/;
+
+/** Where a file of the output is mounted, and in which ConfigMap; `undefined` when it is not. */
+function placeOf(
+  file: string,
+  { name, folder, component }: Workload,
+): (CodeFile & { readonly map: string }) | undefined {
+  const isPolicy = component === "server" && POLICY.test(file);
+  const path = isPolicy ? file : file.slice(folder.length + 1);
+  if (!isPolicy && (!file.startsWith(`${folder}/`) || NOT_MOUNTED.has(path))) return undefined;
+  const slash = path.lastIndexOf("/");
+  const parts = [name, isPolicy ? "policy" : "code", ...path.split("/").slice(isPolicy ? 1 : 0, -1)];
+  return { file, path, key: path.slice(slash + 1), map: kubernetesName(parts.join("-")) };
 }
 
-/** Every file of the workload's folder that runs, one ConfigMap for each folder, sorted by name. */
+/** Every file of the workload that runs, one ConfigMap for each folder, sorted by name. */
 export function codeMaps(emitted: readonly EmittedFile[], workload: Workload): readonly CodeMap[] {
-  const root = `${workload.folder}/`;
-  const folders = new Map<string, { files: CodeFile[]; bytes: number }>();
+  const maps = new Map<string, { files: CodeFile[]; bytes: number }>();
   for (const { path: file, bytes } of emitted) {
-    const path = file.slice(root.length);
-    if (!file.startsWith(root) || NOT_MOUNTED.has(path)) continue;
-    const slash = path.lastIndexOf("/");
-    const name = mapName(workload, path.slice(0, Math.max(0, slash)));
-    const folder = folders.get(name) ?? { files: [], bytes: 0 };
-    folder.files.push({ file, key: path.slice(slash + 1), path });
-    folder.bytes += bytes;
-    folders.set(name, folder);
+    const place = placeOf(file, workload);
+    if (place === undefined) continue;
+    const { map: name, ...rest } = place;
+    const map = maps.get(name) ?? { files: [], bytes: 0 };
+    map.files.push(rest);
+    map.bytes += bytes;
+    maps.set(name, map);
   }
-  const maps = [...folders].map(([name, { files, bytes }]) => ({
-    name,
-    namespace: workload.namespace,
-    files,
-    bytes,
-  }));
-  return maps.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...maps]
+    .map(([name, { files, bytes }]) => ({ name, namespace: workload.namespace, files, bytes }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export function isPolicyFile(file: string): boolean {
+  return POLICY.test(file);
 }
 
 function kibibytes(bytes: number): string {

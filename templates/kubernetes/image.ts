@@ -1,3 +1,4 @@
+import { isPolicyFile } from "./code.ts";
 import type { Pod } from "./pod.ts";
 
 /** Runs TypeScript as it is; a digest in its place pins it for good. */
@@ -5,7 +6,9 @@ const BASE = "node:22.23.3-bookworm-slim";
 
 /** What the Dockerfile shows; without `isStandalone` the image holds no code. */
 export function imageView(pod: Pod, isStandalone: boolean): object {
-  const folders = pod.code.map(({ files }) => {
+  // The gateway of mcp-runtime holds the policy itself.
+  const maps = pod.code.filter(({ files }) => files.every(({ file }) => !isPolicyFile(file)));
+  const folders = maps.map(({ files }) => {
     const [first] = files;
     const folder = first === undefined ? "" : first.path.slice(0, -first.key.length);
     return { files: [...files.map(({ path }) => path), `./${folder}`] };

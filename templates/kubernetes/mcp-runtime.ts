@@ -1,13 +1,11 @@
 import { factsOf } from "#hook";
-import type { Facts, Topology } from "#hook";
 import type routeHook from "../../hooks/route.ts";
 import type { Route } from "../../hooks/route.ts";
 import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
 import type { PolicyGrant, PolicySession } from "../../hooks/runtime-policy.ts";
 import type workloadHook from "../../hooks/workload.ts";
-import type { Config } from "./config.ts";
+import type { Deployed } from "./deployed.ts";
 import { annotationsOf } from "./ingress.ts";
-import type { Pod } from "./pod.ts";
 
 /** The operator reads processor and memory, and nothing else. */
 const AMOUNTS: ReadonlySet<string> = new Set(["cpu", "memory"]);
@@ -35,7 +33,7 @@ function bare(route: Route): Route {
 }
 
 /** Everything that the files for mcp-runtime show of the server. */
-export function runtimeView(topology: Topology, facts: Facts, pod: Pod, config: Config): object {
+export function runtimeView({ topology, facts, server: pod, config }: Deployed): object {
   const { server, path } = factsOf<typeof workloadHook>(facts, "workload");
   const { document } = factsOf<typeof runtimePolicyHook>(facts, "runtime-policy");
   const route = factsOf<typeof routeHook>(facts, "route").routes.find(({ kind }) => kind === "ingress");

@@ -7,7 +7,7 @@ import type variablesHook from "../../hooks/variables.ts";
 import type { SecretVariable, Setting } from "../../hooks/variables.ts";
 import type workloadHook from "../../hooks/workload.ts";
 import type { Workload } from "../../hooks/workload.ts";
-import { codeMaps } from "./code.ts";
+import { codeMaps, isPolicyFile } from "./code.ts";
 import type { CodeMap } from "./code.ts";
 import { checksumOf } from "./checksum.ts";
 import { placeSettings } from "./config.ts";
@@ -66,6 +66,10 @@ function quantities(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+function mountedFiles(code: readonly CodeMap[]): ReadonlySet<string> {
+  return new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
+}
+
 /**
  * Without a drawn one, an image of the server's name. It holds libraries alone, so its tag is the digest of the
  * lock file that they come from; where it holds the code too, that of both.
@@ -73,20 +77,26 @@ function quantities(
 function imageOf({ topology, facts, emitted }: PodParts): string {
   if (topology.server.image !== null) return topology.server.image;
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  const holdsCode = topology.server.delivery === "mcp-runtime";
+  const held = holdsCode ? mountedFiles(codeMaps(emitted, server)) : new Set<string>();
   const lock = `${server.folder}/package-lock.json`;
-  const mounted = mountedFiles(codeMaps(emitted, server));
-  const isPart =
-    topology.server.delivery === "mcp-runtime" ? (path: string) => mounted.has(path) : () => false;
-  return `${server.name}:${checksumOf(emitted, (path) => path === lock || isPart(path)).slice(0, 12)}`;
+  return `${server.name}:${checksumOf(emitted, (path) => path === lock || held.has(path)).slice(0, 12)}`;
 }
 
-function mountedFiles(code: readonly CodeMap[]): ReadonlySet<string> {
-  return new Set(code.flatMap(({ files }) => files.map(({ file }) => file)));
+/** One annotation for what runs, one for what it may do where there is such a policy. */
+function checksumsOf(emitted: readonly EmittedFile[], mounted: ReadonlySet<string>): readonly Named[] {
+  const named = (name: string, isPart: (path: string) => boolean): readonly Named[] =>
+    [...mounted].some(isPart)
+      ? [{ name, value: checksumOf(emitted, (path) => mounted.has(path) && isPart(path)) }]
+      : [];
+  return [
+    ...named("checksum/code", (path) => !isPolicyFile(path)),
+    ...named("checksum/policy", isPolicyFile),
+  ];
 }
 
 function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "isSpread" | "hasToken"> {
   const code = codeMaps(parts.emitted, workload);
-  const mounted = mountedFiles(code);
   return {
     ...workload,
     graceSeconds: GRACE_SECONDS,
@@ -97,7 +107,7 @@ function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "
     configs: [],
     settings: [],
     secrets: [],
-    checksums: [{ name: "checksum/code", value: checksumOf(parts.emitted, (path) => mounted.has(path)) }],
+    checksums: checksumsOf(parts.emitted, mountedFiles(code)),
     requests: quantities(REQUESTS),
     limits: quantities(LIMITS),
     code,

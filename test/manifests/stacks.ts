@@ -93,13 +93,18 @@ export function withRights(type: string, rights: readonly NamespaceRights[]): Co
   return { ...catalog, types };
 }
 
-/** The catalog with one more file of the agent, whose folder is what its manifests follow from. */
-export function withAgent(types: CompiledCatalog): CompiledCatalog {
+/** The catalog with one more file, as an output that does not exist yet would emit it. */
+export function withFile(types: CompiledCatalog, path: string, text: string): CompiledCatalog {
   const output: EmittingOutput = {
-    name: "test-agent",
-    files: () => [{ kind: "data", path: "agent/test.ts", from: "test", text: "export {};\n" }],
+    name: `test-${path}`,
+    files: () => [{ kind: "data", path, from: "test", text }],
   };
   return { ...types, outputs: [...types.outputs, output] };
+}
+
+/** The agent's manifests follow from its folder. */
+export function withAgent(types: CompiledCatalog): CompiledCatalog {
+  return withFile(types, "agent/test.ts", "export {};\n");
 }
 
 /** The objects that would be applied: neither kustomize's own nor what only people read. */
