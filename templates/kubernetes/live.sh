@@ -22,20 +22,20 @@ missing() {
 }
 
 # The module's own directives point at folders that its zip leaves out; the same code is published as k8s.io/*.
-build_kubernetes() {
-  local source
-  source=$(mktemp -d)
-  trap 'chmod -R u+w "$source"; rm -rf "$source"' RETURN
-  local module
-  module=$(cd "$source" && GOFLAGS=-mod=mod go mod download -json "k8s.io/kubernetes@v$KUBERNETES" | sed -nE 's/^\s*"Dir": "(.*)",$/\1/p')
-  cp -r "$module"/{api,cmd,pkg,plugin,test,third_party,go.mod,go.sum} "$source/"
-  chmod -R u+w "$source"
-  sed -i -E "s#=> \./staging/src/(k8s\.io/[a-z0-9-]+)#=> \1 v0.${KUBERNETES#1.}#" "$source/go.mod"
-  local stamp="-X k8s.io/component-base/version.gitVersion=v$KUBERNETES"
+build_kubernetes() (
+  folder=$(mktemp -d)
+  trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
+  cd "$folder"
+  export GOFLAGS="-mod=mod -buildvcs=false"
+  answer=$(go mod download -json "k8s.io/kubernetes@v$KUBERNETES") || { echo "$answer" >&2; exit 1; }
+  module=$(sed -nE 's/^\s*"Dir": "(.*)",$/\1/p' <<<"$answer")
+  cp -r "$module"/{api,cmd,pkg,plugin,test,third_party,go.mod,go.sum} .
+  chmod -R u+w .
+  sed -i -E "s#=> \./staging/src/(k8s\.io/[a-z0-9-]+)#=> \1 v0.${KUBERNETES#1.}#" go.mod
+  stamp="-X k8s.io/component-base/version.gitVersion=v$KUBERNETES"
   stamp+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(cut -d. -f2 <<<"$KUBERNETES")"
-  (cd "$source" && GOFLAGS="-mod=mod -buildvcs=false" \
-    go build -trimpath -ldflags "-s -w $stamp" -o "$BIN/" ./cmd/kube-apiserver ./cmd/kubectl)
-}
+  go build -trimpath -ldflags "-s -w $stamp" -o "$BIN/" ./cmd/kube-apiserver ./cmd/kubectl
+)
 
 install() {
   command -v go >/dev/null || { echo "go is needed to build kube-apiserver" >&2; exit 1; }

@@ -174,9 +174,11 @@ describe("over such a connection", () => {
 
   it("a cancelled call ends the request", async () => {
     let closed = false;
-    const url = await serve((request) => request.on("close", () => (closed = true)));
     const controller = new AbortController();
-    setTimeout(() => controller.abort(new Error("caller went away")), 100);
+    const url = await serve((request) => {
+      request.on("close", () => (closed = true));
+      controller.abort(new Error("caller went away"));
+    });
     const call = requestJson(trusting(url), { path: ["x"], signal: controller.signal });
     await expect(call).rejects.toThrow("caller went away");
     await expect.poll(() => closed).toBe(true);
