@@ -1,4 +1,5 @@
-import { defineHook } from "#hook";
+import { defineHook, factsOf } from "#hook";
+import type commandsHook from "./commands.ts";
 import type { Generation, LinkModule, PlaybookQuestion, Topology } from "#hook";
 
 /** One generated text that AI reads as it stands, and where it goes. */
@@ -89,7 +90,27 @@ function exampleView({ components, links }: Topology): object {
   };
 }
 
-function viewOf(topology: Topology, generation: Generation): object {
+type Commands = ReturnType<(typeof commandsHook)["derive"]>;
+
+/** What `run_test` may run here: each program with the types that it is for, and commands that are known to fit. */
+function commandViews({ executables, checks }: Commands): object {
+  const programs = new Map<string, Set<string>>();
+  for (const { name, types, ambient } of executables) {
+    const known = programs.get(name) ?? new Set<string>();
+    programs.set(name, known);
+    for (const type of ambient === true ? ["every type"] : types) known.add(type);
+  }
+  return {
+    hasPrograms: programs.size > 0,
+    programs: [...programs]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, types]) => ({ name, types: [...types].sort().join(", ") })),
+    hasChecks: checks.length > 0,
+    checks: checks.map(({ types, command }) => ({ types: types.join(", "), command })),
+  };
+}
+
+function viewOf(topology: Topology, generation: Generation, commands: Commands): object {
   const helpers = QUESTIONS.map((question) => [question, helpersFor(question, generation)] as const);
   const has = helpers.map(([question, found]) => [
     `has${question.slice(0, 1).toUpperCase()}${question.slice(1)}`,
@@ -108,6 +129,7 @@ function viewOf(topology: Topology, generation: Generation): object {
     groups: countsOf(topology.components.map(({ group }) => group)),
     links: generation.links.slice(0, MOST_LISTED).map(linkView),
     example: exampleView(topology),
+    ...commandViews(commands),
     ...Object.fromEntries(helpers),
     ...Object.fromEntries(has),
   };
@@ -144,10 +166,11 @@ function render({ kind, name, folder }: Wanted, view: object, { renderers }: Gen
  */
 export default defineHook({
   name: "contents",
-  derive: (topology, _facts, generation): ContentFacts => {
+  after: ["commands"],
+  derive: (topology, facts, generation): ContentFacts => {
     const wanted = generation.links.flatMap(wantedBy);
     if (wanted.length === 0) return { files: [], prompts: {}, resources: {} };
-    const view = viewOf(topology, generation);
+    const view = viewOf(topology, generation, factsOf<typeof commandsHook>(facts, "commands"));
     const rendered = wanted.map((each) => ({ ...each, file: render(each, view, generation) }));
     const textsOf = (kind: Wanted["kind"]): Record<string, string> =>
       Object.fromEntries(
