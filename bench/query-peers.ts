@@ -1,4 +1,5 @@
-import Database from "better-sqlite3";
+import { openDatabase } from "./sqlite.ts";
+import type { Database } from "./sqlite.ts";
 import { createEngine } from "#runtime/stack-agent/engine";
 import type { TopologyData } from "#runtime/stack-agent/topology-data";
 
@@ -55,7 +56,7 @@ function fill(database: Database, { components, links }: TopologyData): void {
 }
 
 export function sqliteOf(data: TopologyData): Peer & { close(): void } {
-  const database = new Database(":memory:");
+  const database = openDatabase();
   database.exec(TABLES);
   fill(database, data);
   database.exec(INDEXES);

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { ToolFault } from "#runtime/fault";
 import type { Engine } from "#runtime/stack-agent/engine";
 import type { Tests } from "./tests.ts";
@@ -5,16 +6,26 @@ import type { Tests } from "./tests.ts";
 /** What a route is asked: the rest of its path, its query, and the body of a POST. */
 export interface Question {
   readonly rest: string;
-  readonly search: URLSearchParams;
+  /** What follows the question mark. */
+  readonly search: string;
   readonly body: unknown;
-  /** One that aborts when the client leaves, or the agent stops. */
-  readonly signal: () => AbortSignal;
+  /** Closed when the client leaves. */
+  readonly response: ServerResponse;
 }
 
 /** What answers: the drawing, and whoever runs commands in it. */
 export interface Answering {
   readonly engine: Engine;
   readonly tests: Tests;
+  /** Aborts when requests in flight have had their time. */
+  readonly stop: AbortSignal;
+}
+
+/** Aborts when nobody waits for the answer any more. */
+function signalFor({ response }: Question, { stop }: Answering): AbortSignal {
+  const departure = new AbortController();
+  response.once("close", () => departure.abort());
+  return AbortSignal.any([departure.signal, stop]);
 }
 
 /** One resource of the agent; `prefix` ends in `/` when a name follows. */
@@ -29,10 +40,13 @@ function refuse(message: string, hint: string): never {
   throw new ToolFault("invalid_argument", message, { hint });
 }
 
+const NO_PARAMETERS: ReadonlyMap<string, string> = new Map();
+
 /** The query parameters of a GET; a misspelt or repeated one is said, not ignored. */
-function parametersOf(search: URLSearchParams, known: readonly string[]): ReadonlyMap<string, string> {
+function parametersOf(search: string, known: readonly string[]): ReadonlyMap<string, string> {
+  if (search === "") return NO_PARAMETERS;
   const parameters = new Map<string, string>();
-  for (const [name, value] of search) {
+  for (const [name, value] of new URLSearchParams(search)) {
     if (!known.includes(name)) refuse("unknown query parameter", `there are: ${known.join(", ") || "none"}`);
     if (parameters.has(name)) refuse(`${name} stands in the query twice`, "give it once");
     parameters.set(name, value);
@@ -40,7 +54,7 @@ function parametersOf(search: URLSearchParams, known: readonly string[]): Readon
   return parameters;
 }
 
-function pageOf(search: URLSearchParams): { readonly limit?: number; readonly cursor?: string } {
+function pageOf(search: string): { readonly limit?: number; readonly cursor?: string } {
   const parameters = parametersOf(search, ["limit", "cursor"]);
   const limit = parameters.get("limit");
   const cursor = parameters.get("cursor");
@@ -60,7 +74,7 @@ function nameIn(rest: string): string {
   }
 }
 
-function flagIn(search: URLSearchParams, name: "pages" | "write"): boolean {
+function flagIn(search: string, name: "pages" | "write"): boolean {
   const value = parametersOf(search, ["pages", "write"]).get(name);
   if (value === "true" || value === "false") return value === "true";
   return refuse(`${name} must be true or false`, "it says how the test is run");
@@ -73,8 +87,10 @@ function isRun(body: unknown): boolean {
 }
 
 /** `{status, results, total, next_cursor, warnings}`. */
-async function runOf(tests: Tests, body: unknown, signal: AbortSignal): Promise<string> {
-  const { data, page, warnings = [] } = await tests.run(body, { pages: true, mayWrite: true }, signal);
+async function runOf(answering: Answering, question: Question): Promise<string> {
+  const manner = { pages: true, mayWrite: true };
+  const result = await answering.tests.run(question.body, manner, signalFor(question, answering));
+  const { data, page, warnings = [] } = result;
   const { total = null, next_cursor = null } = page ?? {};
   return JSON.stringify({ ...(data as object), total, next_cursor, warnings });
 }
@@ -83,17 +99,21 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     prefix: "/metadata/q",
-    answer: ({ engine, tests }, { search, body, signal }) => {
-      parametersOf(search, []);
-      return isRun(body) ? runOf(tests, body, signal()) : engine.serialise(engine.query(body));
+    answer: (answering, question) => {
+      const { engine } = answering;
+      parametersOf(question.search, []);
+      return isRun(question.body)
+        ? runOf(answering, question)
+        : engine.serialise(engine.query(question.body));
     },
   },
   {
     method: "POST",
     prefix: "/metadata/test",
-    answer: async ({ tests }, { search, body, signal }) => {
+    answer: async (answering, question) => {
+      const { search, body } = question;
       const manner = { pages: flagIn(search, "pages"), mayWrite: flagIn(search, "write") };
-      return JSON.stringify(await tests.run(body, manner, signal()));
+      return JSON.stringify(await answering.tests.run(body, manner, signalFor(question, answering)));
     },
   },
   {
@@ -135,9 +155,14 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+const WITH_NAME = ROUTES.filter(({ prefix }) => prefix.endsWith("/"));
+const BY_PATH = new Map(
+  ROUTES.filter((route) => !WITH_NAME.includes(route)).map((route) => [route.prefix, route]),
+);
+
 /** The route of a path, whatever the method. */
 export function routeOf(path: string): Route | undefined {
-  return ROUTES.find(({ prefix }) =>
-    prefix.endsWith("/") ? path.startsWith(prefix) && path.length > prefix.length : path === prefix,
-  );
+  const exact = BY_PATH.get(path);
+  if (exact !== undefined) return exact;
+  return WITH_NAME.find(({ prefix }) => path.startsWith(prefix) && path.length > prefix.length);
 }

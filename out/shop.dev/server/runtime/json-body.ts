@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { parseStrictJson } from "#runtime/strict-json";
+import { parseStrictJson, utf8Text } from "#runtime/strict-json";
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -34,15 +34,19 @@ export async function readBody(
       if (size <= maxBytes) chunks.push(chunk);
       else resolve(undefined);
     });
-    request.once("end", () => resolve(Buffer.concat(chunks)));
-    request.once("error", reject);
-    request.once("close", () => reject(new Error("the client left while it was sending")));
+    request.on("end", () => {
+      const [only] = chunks;
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
+    });
+    request.on("close", () => {
+      if (!request.complete) reject(new Error("the client left while it was sending"));
+    });
   });
 }
 
 function parse(bytes: Buffer): Body {
   try {
-    const parsed = parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const parsed = parseStrictJson(utf8Text(bytes));
     if ("objection" in parsed) return faulty(400, -32_600, `The body ${parsed.objection}`);
     const { value } = parsed;
     if (Array.isArray(value))

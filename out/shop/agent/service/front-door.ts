@@ -1,12 +1,14 @@
 import { createServer } from "node:http";
+import type { Socket } from "node:net";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { ToolFault } from "#runtime/fault";
 import { foreignHeader } from "#runtime/host-guard";
-import { authenticate } from "#runtime/identity";
+import { presentedKey, principalOf } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
 import { readBody } from "#runtime/json-body";
 import { parseBody } from "#runtime/stack-agent/body";
 import { answerText, turnAway } from "./answer.ts";
+import type { Manner, Refusal } from "./answer.ts";
 import { routeOf } from "./routes.ts";
 import type { Answering, Route } from "./routes.ts";
 import type { AgentSettings } from "./settings.ts";
@@ -14,8 +16,6 @@ import type { AgentSettings } from "./settings.ts";
 export interface AgentParts extends Answering {
   readonly settings: AgentSettings;
   readonly keys: ApiKeys;
-  /** Aborts when requests in flight have had their time. */
-  readonly stop: AbortSignal;
   /** False while the agent is shutting down. */
   readonly isOpen: () => boolean;
 }
@@ -30,8 +30,10 @@ const TIMEOUTS = {
 };
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
+const JSON_TYPE = "application/json";
+
 function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(";", 1)[0]?.trim().toLowerCase() === "application/json";
+  return contentType === JSON_TYPE || contentType?.split(";", 1)[0]?.trim().toLowerCase() === JSON_TYPE;
 }
 
 function answerProbe(response: ServerResponse, path: string, { isOpen }: AgentParts): void {
@@ -40,7 +42,17 @@ function answerProbe(response: ServerResponse, path: string, { isOpen }: AgentPa
   answerText(response, 503, '{"status":"shutting down"}');
 }
 
-async function bodyOf(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+/** One request that may be answered. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly parts: AgentParts;
+  readonly route: Route;
+  readonly rest: string;
+  readonly search: string;
+}
+
+async function bodyOf({ request, response }: Visit): Promise<unknown> {
   if (!isJson(request.headers["content-type"]))
     throw new ToolFault("invalid_argument", "Content-Type must be application/json");
   const bytes = await readBody(request, response, MAX_BODY_BYTES);
@@ -48,74 +60,76 @@ async function bodyOf(request: IncomingMessage, response: ServerResponse): Promi
   throw new ToolFault("too_large", `the query must not be larger than ${MAX_BODY_BYTES} bytes`);
 }
 
-/** Aborts when the client leaves before it has its answer. */
-function departureOf(response: ServerResponse): AbortSignal {
-  const departure = new AbortController();
-  response.once("close", () => departure.abort());
-  return departure.signal;
+/** A client that left needs no answer; anything else that nobody expected is a fault of the agent. */
+function reportFailure({ request, response }: Visit, thrown: unknown): void {
+  if (request.destroyed && !request.complete) return;
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  process.stderr.write(`a request could not be answered (${name})\n`);
+  if (response.headersSent) response.destroy();
+  else turnAway(request, response, { code: "internal", message: "the agent failed unexpectedly" });
 }
 
-async function answerRoute(
-  route: Route,
-  url: URL,
-  request: IncomingMessage,
-  response: ServerResponse,
-  parts: AgentParts,
-): Promise<void> {
+async function answer(visit: Visit): Promise<void> {
+  const { response, parts, route, rest, search } = visit;
   try {
-    const body = route.method === "POST" ? await bodyOf(request, response) : undefined;
-    const rest = url.pathname.slice(route.prefix.length);
-    const signal = (): AbortSignal => AbortSignal.any([departureOf(response), parts.stop]);
-    answerText(response, 200, await route.answer(parts, { rest, search: url.searchParams, body, signal }));
+    const body = route.method === "POST" ? await bodyOf(visit) : undefined;
+    const text = route.answer(parts, { rest, search, body, response });
+    answerText(response, 200, typeof text === "string" ? text : await text);
   } catch (thrown) {
-    if (!(thrown instanceof ToolFault)) throw thrown;
-    turnAway(request, response, thrown);
+    if (thrown instanceof ToolFault) turnAway(visit.request, response, thrown);
+    else reportFailure(visit, thrown);
   }
 }
 
-/** The order of every request. Nothing is read from a body before its sender is known. */
-async function answer(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Promise<void> {
+/** The key that each connection has proved to know; it may present that one again without its digest. */
+const proved = new WeakMap<Socket, string>();
+
+/** Whether the request carries an accepted key. A key is compared by digest, once for each connection. */
+function isAccepted(request: IncomingMessage, keys: ApiKeys): boolean {
+  const presented = presentedKey(request);
+  if (presented === undefined) return false;
+  if (proved.get(request.socket) === presented) return true;
+  if (principalOf(presented, keys) === undefined) return false;
+  proved.set(request.socket, presented);
+  return true;
+}
+
+const FORBIDDEN: Refusal = { code: "denied", message: "Forbidden" };
+const NOT_FOUND: Refusal = { code: "not_found", message: "Not found" };
+const WRONG_METHOD: Refusal = { code: "invalid_argument", message: "Method not allowed" };
+const UNKNOWN_SENDER: Refusal = { code: "denied", message: "Unauthorised" };
+const CHALLENGE: Manner = { status: 401, headers: { "www-authenticate": "Bearer" } };
+const CLOSING: Refusal = { code: "busy", message: "Shutting down" };
+const LAST: Manner = { headers: { connection: "close" } };
+
+/**
+ * The order of every request; `undefined` when it has been answered. Nothing is read from a body before its
+ * sender is known.
+ */
+function admit(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Visit | undefined {
   if (foreignHeader(request, parts.settings) !== undefined)
-    return turnAway(request, response, { code: "denied", message: "Forbidden" });
-  const url = new URL(request.url ?? "/", "http://agent");
-  const isProbe = PROBES.has(url.pathname);
-  const route = routeOf(url.pathname);
-  if (route === undefined && !isProbe)
-    return turnAway(request, response, { code: "not_found", message: "Not found" });
+    return void turnAway(request, response, FORBIDDEN);
+  const url = request.url ?? "/";
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const search = mark < 0 ? "" : url.slice(mark + 1);
+  const route = routeOf(path);
+  if (route === undefined && !PROBES.has(path)) return void turnAway(request, response, NOT_FOUND);
   const method = route?.method ?? "GET";
-  if (request.method !== method) {
-    const fault = { code: "invalid_argument", message: "Method not allowed" } as const;
-    return turnAway(request, response, fault, { status: 405, headers: { allow: method } });
-  }
-  if (route === undefined) return answerProbe(response, url.pathname, parts);
-  if (authenticate(request, parts.keys) === undefined) {
-    const fault = { code: "denied", message: "Unauthorised" } as const;
-    return turnAway(request, response, fault, { status: 401, headers: { "www-authenticate": "Bearer" } });
-  }
-  if (!parts.isOpen()) {
-    const fault = { code: "busy", message: "Shutting down" } as const;
-    return turnAway(request, response, fault, { headers: { connection: "close" } });
-  }
-  await answerRoute(route, url, request, response, parts);
-}
-
-async function receive(request: IncomingMessage, response: ServerResponse, parts: AgentParts): Promise<void> {
-  try {
-    await answer(request, response, parts);
-  } catch (thrown) {
-    // A client that left needs no answer; anything else is a fault of the agent.
-    if (request.destroyed && !request.complete) return;
-    const name = thrown instanceof Error ? thrown.name : typeof thrown;
-    process.stderr.write(`a request could not be answered (${name})\n`);
-    if (response.headersSent) response.destroy();
-    else turnAway(request, response, { code: "internal", message: "the agent failed unexpectedly" });
-  }
+  if (request.method !== method)
+    return void turnAway(request, response, WRONG_METHOD, { status: 405, headers: { allow: method } });
+  if (route === undefined) return void answerProbe(response, path, parts);
+  if (!isAccepted(request, parts.keys)) return void turnAway(request, response, UNKNOWN_SENDER, CHALLENGE);
+  if (!parts.isOpen()) return void turnAway(request, response, CLOSING, LAST);
+  return { request, response, parts, route, rest: path.slice(route.prefix.length), search };
 }
 
 /** The HTTP server of the agent: who may ask, and where each question goes. */
 export function createFrontDoor(parts: AgentParts): Server {
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-    void receive(request, response, parts);
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const visit = admit(request, response, parts);
+    if (visit !== undefined) void answer(visit);
+  };
   const server = createServer({ ...TIMEOUTS, maxHeaderSize: 16_384 }, onRequest);
   // Without this listener Node would invite a body before its sender is known.
   server.on("checkContinue", onRequest);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ToolFault } from "#runtime/fault";
 
 type Arguments = Readonly<Record<string, unknown>>;
@@ -8,10 +8,7 @@ function pageKey(tool: string, args: Arguments): string {
   const relevant = Object.entries(args)
     .filter(([name]) => name !== "cursor" && name !== "limit")
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256")
-    .update(JSON.stringify([tool, relevant]))
-    .digest("base64url")
-    .slice(0, 16);
+  return hash("sha256", JSON.stringify([tool, relevant]), "base64url").slice(0, 16);
 }
 
 /** A cursor that is bound to one tool and its arguments, and needs no memory on the server. */

@@ -16,6 +16,10 @@ function isListed(authority: string, list: readonly string[]): boolean {
   return name !== undefined && (list.includes(authority) || list.includes(name));
 }
 
+function isKnownOrigin(origin: string, allowed: readonly string[]): boolean {
+  return allowed.includes(origin) || isLoopback(ORIGIN.exec(origin)?.[1] ?? "");
+}
+
 /**
  * Why a request may come from a page that has no business here, or `undefined`. Both headers count: a page
  * that rebinds its own name to this address sends no Origin, and one that does not cannot change the Host.
@@ -28,8 +32,10 @@ export function foreignHeader(
   const host = hosts[0]?.toLowerCase() ?? "";
   if (hosts.length !== 1 || !(isLoopback(host) || isListed(host, settings.allowedHosts)))
     return "host_not_allowed";
-  const origins = headerValues(request, "origin").map((origin) => origin.toLowerCase());
-  const known = (origin: string): boolean =>
-    settings.allowedOrigins.includes(origin) || isLoopback(ORIGIN.exec(origin)?.[1] ?? "");
-  return origins.length > 1 || !origins.every(known) ? "origin_not_allowed" : undefined;
+  const origins = headerValues(request, "origin");
+  const [origin] = origins;
+  if (origin === undefined) return undefined;
+  return origins.length === 1 && isKnownOrigin(origin.toLowerCase(), settings.allowedOrigins)
+    ? undefined
+    : "origin_not_allowed";
 }

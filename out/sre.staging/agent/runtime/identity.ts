@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { StartError } from "#runtime/start-error";
 
@@ -23,7 +23,7 @@ const HOW_TO_MAKE_A_KEY = "make one with: openssl rand -hex 32";
 const PLACEHOLDER = /change.?me|placeholder|example|replace|your.?key|password|xxxx/i;
 
 function digestOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+  return hash("sha256", key, "buffer");
 }
 
 function isRepeated(key: string): boolean {
@@ -81,22 +81,35 @@ export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: s
 /** The values of a header as they were sent: Node would join or drop a repeated one. */
 export function headerValues(request: Pick<IncomingMessage, "rawHeaders">, name: string): readonly string[] {
   const raw = request.rawHeaders;
-  return raw.filter((_, at) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name);
+  const values: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    const sent = raw[at] ?? "";
+    if (sent.length === name.length && sent.toLowerCase() === name) values.push(raw[at + 1] ?? "");
+  }
+  return values;
 }
 
-function presentedKey(request: IncomingMessage): string | undefined {
+const BARE_KEY = /^[\x21-\x7e]{1,512}$/;
+const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
+
+/** The one key that the request carries, not yet compared with any. */
+export function presentedKey(request: IncomingMessage): string | undefined {
   const bearer = headerValues(request, "authorization");
   const plain = headerValues(request, "x-api-key");
-  const [only] = [...bearer, ...plain];
-  if (bearer.length + plain.length !== 1 || only === undefined) return undefined;
-  if (plain.length === 1) return /^[\x21-\x7e]{1,512}$/.test(only) ? only : undefined;
-  return /^Bearer ([\x21-\x7e]{1,512})$/i.exec(only)?.[1];
+  if (bearer.length + plain.length !== 1) return undefined;
+  const [only = ""] = plain;
+  if (plain.length === 1) return BARE_KEY.test(only) ? only : undefined;
+  return BEARER.exec(bearer[0] ?? "")?.[1];
 }
 
 /** The principal of the one key that the request carries; two keys are as good as none. */
 export function authenticate(request: IncomingMessage, keys: ApiKeys): Principal | undefined {
   const presented = presentedKey(request);
-  if (presented === undefined) return undefined;
+  return presented === undefined ? undefined : principalOf(presented, keys);
+}
+
+/** The principal of a key, found by its digest. */
+export function principalOf(presented: string, keys: ApiKeys): Principal | undefined {
   const digest = digestOf(presented);
   let found: Principal | undefined;
   // Every key is compared, so that the time taken does not tell which one matched.

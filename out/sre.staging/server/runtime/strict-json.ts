@@ -46,3 +46,10 @@ export function parseStrictJson(json: string): StrictJson {
   const objection = objectionTo(json);
   return objection === undefined ? { value } : { objection };
 }
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The text of UTF-8 bytes; throws a TypeError for anything else. */
+export function utf8Text(bytes: Uint8Array): string {
+  return UTF8.decode(bytes);
+}

@@ -52,7 +52,8 @@ export function turnAway(
   request.once("close", () => clearTimeout(cut));
 }
 
-interface Manner {
+/** How it is said, where that does not follow from the code. */
+export interface Manner {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }

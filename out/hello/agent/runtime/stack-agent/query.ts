@@ -34,13 +34,12 @@ export interface Query {
   readonly command: Command | null;
 }
 
-type Body = Readonly<Record<string, unknown>>;
+type Table = Readonly<Record<string, unknown>>;
 
-const QUERY_KEYS = ["source", "target", "where", "select", "limit", "cursor", "include_mcp"];
-const COMMAND_KEYS = ["command", "on_success", "on_failure", "verify_delay", "dry_run"];
-const KEYS: readonly string[] = [...QUERY_KEYS, ...COMMAND_KEYS];
+/** The `where` of a query without conditions. */
+export const NO_WHERE: Table = Object.freeze({});
 
-function isTable(value: unknown): value is Body {
+function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -48,51 +47,75 @@ function refuse(message: string, hint?: string): never {
   throw new ToolFault("invalid_argument", message, hint === undefined ? {} : { hint });
 }
 
-function textIn(body: Body, key: string, max: number): string | undefined {
-  const value = body[key];
-  if (value === undefined) return undefined;
-  if (typeof value !== "string" || value === "" || value.length > max) {
-    refuse(`${key} must be a text of 1 to ${max} characters`);
-  }
-  return value;
+function textIn(value: unknown, key: string, max: number): string {
+  if (typeof value === "string" && value !== "" && value.length <= max) return value;
+  return refuse(`${key} must be a text of 1 to ${max} characters`);
 }
 
-function flagIn(body: Body, key: string): boolean {
-  const value = body[key] ?? false;
+function flagIn(value: unknown, key: string): boolean {
   return typeof value === "boolean" ? value : refuse(`${key} must be true or false`);
 }
 
-function integerIn(body: Body, key: string, min: number, max: number): number | undefined {
-  const value = body[key];
-  if (value === undefined) return undefined;
-  if (!Number.isSafeInteger(value) || Number(value) < min || Number(value) > max) {
-    refuse(`${key} must be a whole number from ${min} to ${max}`);
-  }
-  return Number(value);
+function integerIn(value: unknown, key: string, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+  return refuse(`${key} must be a whole number from ${min} to ${max}`);
 }
 
-function targetIn(body: Body): Target {
-  const given = body["target"] ?? "component";
-  const target = TARGETS.find((candidate) => candidate === given);
-  return target ?? refuse("unknown target", hintFor(typeof given === "string" ? given : "", TARGETS));
+function targetIn(value: unknown): Target {
+  const target = TARGETS.find((candidate) => candidate === value);
+  return target ?? refuse("unknown target", hintFor(typeof value === "string" ? value : "", TARGETS));
 }
 
-function selectIn(body: Body): readonly string[] | null {
-  const given = body["select"];
-  if (given === undefined) return null;
+function whereIn(value: unknown): Table {
+  if (!isTable(value)) return refuse("where must be an object", 'for example {"port__gt": 9000}');
+  return Object.keys(value).length === 0 ? NO_WHERE : value;
+}
+
+function selectIn(value: unknown): readonly string[] {
   const isField = (field: unknown): field is string => typeof field === "string" && field.length <= MAX_FIELD;
-  if (!Array.isArray(given) || given.length < 1 || given.length > MAX_SELECT || !given.every(isField)) {
-    refuse(`select must be a list of 1 to ${MAX_SELECT} field names`);
-  }
-  return given;
+  if (Array.isArray(value) && value.length >= 1 && value.length <= MAX_SELECT && value.every(isField))
+    return value;
+  return refuse(`select must be a list of 1 to ${MAX_SELECT} field names`);
 }
 
-function commandIn(body: Body): Command | null {
-  const command = textIn(body, "command", MAX_COMMAND);
-  const on_success = textIn(body, "on_success", MAX_COMMAND);
-  const on_failure = textIn(body, "on_failure", MAX_COMMAND);
-  const verify_delay = integerIn(body, "verify_delay", 0, MAX_VERIFY_DELAY) ?? 0;
-  const dry_run = flagIn(body, "dry_run");
+/** A query while its members are read; what is not mentioned keeps its default. */
+interface Draft {
+  source: string | undefined;
+  target: Target;
+  where: Table;
+  select: readonly string[] | null;
+  limit: number | null;
+  cursor: string | null;
+  include_mcp: boolean;
+  command: string | undefined;
+  on_success: string | undefined;
+  on_failure: string | undefined;
+  verify_delay: number;
+  dry_run: boolean;
+}
+
+type Reader = (draft: Draft, value: unknown) => void;
+
+/** One for each member; a query costs what it mentions. */
+const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ["source", (draft, value) => (draft.source = textIn(value, "source", MAX_SOURCE))],
+  ["target", (draft, value) => (draft.target = targetIn(value))],
+  ["where", (draft, value) => (draft.where = whereIn(value))],
+  ["select", (draft, value) => (draft.select = selectIn(value))],
+  ["limit", (draft, value) => (draft.limit = integerIn(value, "limit", 1, Number.MAX_SAFE_INTEGER))],
+  ["cursor", (draft, value) => (draft.cursor = textIn(value, "cursor", 500))],
+  ["include_mcp", (draft, value) => (draft.include_mcp = flagIn(value, "include_mcp"))],
+  ["command", (draft, value) => (draft.command = textIn(value, "command", MAX_COMMAND))],
+  ["on_success", (draft, value) => (draft.on_success = textIn(value, "on_success", MAX_COMMAND))],
+  ["on_failure", (draft, value) => (draft.on_failure = textIn(value, "on_failure", MAX_COMMAND))],
+  [
+    "verify_delay",
+    (draft, value) => (draft.verify_delay = integerIn(value, "verify_delay", 0, MAX_VERIFY_DELAY)),
+  ],
+  ["dry_run", (draft, value) => (draft.dry_run = flagIn(value, "dry_run"))],
+]);
+
+function commandOf({ command, on_success, on_failure, verify_delay, dry_run }: Draft): Command | null {
   if (command === undefined) {
     if (on_success !== undefined || on_failure !== undefined)
       refuse("on_success and on_failure need a command");
@@ -107,22 +130,37 @@ function commandIn(body: Body): Command | null {
   };
 }
 
+function draftOf(body: Table): Draft {
+  const draft: Draft = {
+    source: undefined,
+    target: "component",
+    where: NO_WHERE,
+    select: null,
+    limit: null,
+    cursor: null,
+    include_mcp: false,
+    command: undefined,
+    on_success: undefined,
+    on_failure: undefined,
+    verify_delay: 0,
+    dry_run: false,
+  };
+  for (const key of Object.keys(body)) {
+    const read = READERS.get(key);
+    if (read === undefined)
+      return refuse("the query holds an unknown key", hintFor(key.slice(0, MAX_FIELD), [...READERS.keys()]));
+    const value = body[key];
+    if (value !== undefined) read(draft, value);
+  }
+  return draft;
+}
+
 /** Reads the body of a query; anything that is not exactly as documented is an `invalid_argument`. */
 export function parseQuery(body: unknown): Query {
-  if (!isTable(body)) refuse("a query is an object", 'for example {source: "all", target: "component"}');
-  const unknown = Object.keys(body).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined)
-    refuse("the query holds an unknown key", hintFor(unknown.slice(0, MAX_FIELD), KEYS));
-  const where = body["where"] ?? {};
-  if (!isTable(where)) refuse("where must be an object", 'for example {"port__gt": 9000}');
-  return {
-    source: textIn(body, "source", MAX_SOURCE) ?? refuse("source is missing", 'for example "all"'),
-    target: targetIn(body),
-    where,
-    select: selectIn(body),
-    limit: integerIn(body, "limit", 1, Number.MAX_SAFE_INTEGER) ?? null,
-    cursor: textIn(body, "cursor", 500) ?? null,
-    include_mcp: flagIn(body, "include_mcp"),
-    command: commandIn(body),
-  };
+  if (!isTable(body))
+    return refuse("a query is an object", 'for example {source: "all", target: "component"}');
+  const draft = draftOf(body);
+  const { source, target, where, select, limit, cursor, include_mcp } = draft;
+  if (source === undefined) return refuse("source is missing", 'for example "all"');
+  return { source, target, where, select, limit, cursor, include_mcp, command: commandOf(draft) };
 }

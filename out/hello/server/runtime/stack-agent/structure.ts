@@ -38,7 +38,7 @@ function entryOf(node: Node): StructureEntry {
     group,
     is_external: external !== null,
     sub_components: subCounts(node),
-    links_to: [...new Set(node.out.map((link) => link.to.component))],
+    links_to: [...new Set(node.out.map(({ link }) => link.to.component))],
     links_from: node.in.length,
   };
 }

@@ -1,17 +1,11 @@
 import type { Target } from "./query.ts";
 import type { AttributeTable, LinkData, SubComponentData } from "./topology-data.ts";
-import { placeOf } from "./topology-index.ts";
 import type { AnswerRow, Node, TopologyIndex } from "./topology-index.ts";
 import { labelOf } from "./fields.ts";
 import type { Row } from "./variables.ts";
 
 /** The built-in component that the tools themselves belong to. */
 export const MCP = "mcp";
-
-function linkRow(index: TopologyIndex, link: LinkData, outward: boolean): Row {
-  const [near, far] = outward ? [link.from, link.to] : [link.to, link.from];
-  return { index, near: placeOf(index, near), link, far: placeOf(index, far) };
-}
 
 /** The rows of one component, in the order of the drawing. */
 export function rowsOf(
@@ -23,14 +17,14 @@ export function rowsOf(
   switch (target) {
     case "component":
     case "attributes":
-      return [{ index, near: { node, sub: null }, link: null, far: null }];
+      return [{ index, near: node.whole, link: null, far: null }];
     case "sub_components":
       return node.component.subs.map((sub) => ({ index, near: { node, sub }, link: null, far: null }));
     case "links_to":
-      return node.out.map((link) => linkRow(index, link, true));
+      return node.out.map(({ link, from, to }) => ({ index, near: from, link, far: to }));
     case "links_from": {
-      const links = includeMcp ? node.in : node.in.filter((link) => link.from.component !== MCP);
-      return links.map((link) => linkRow(index, link, false));
+      const edges = includeMcp ? node.in : node.in.filter(({ link }) => link.from.component !== MCP);
+      return edges.map(({ link, from, to }) => ({ index, near: to, link, far: from }));
     }
   }
 }
@@ -53,16 +47,14 @@ function written(table: AttributeTable): AnswerRow {
 const ROW_NAMES: ReadonlySet<string> = new Set(["name", "kind", "component", "host", "port", "is_external"]);
 
 function linkAnswer(row: Row, link: LinkData, manySources: boolean): AnswerRow {
-  const via = row.near.sub?.name;
-  const sub = row.far?.sub?.name;
-  return {
-    ...(manySources ? { source: row.near.node.component.name } : {}),
-    link: link.name,
-    component: labelOf(row),
-    ...(sub === undefined ? {} : { sub }),
-    ...(via === undefined ? {} : { via }),
-    ...(link.access === null ? {} : { access: link.access }),
-  };
+  const shown: Record<string, unknown> = {};
+  if (manySources) shown["source"] = row.near.node.component.name;
+  shown["link"] = link.name;
+  shown["component"] = labelOf(row);
+  if (row.far !== null && row.far.sub !== null) shown["sub"] = row.far.sub.name;
+  if (row.near.sub !== null) shown["via"] = row.near.sub.name;
+  if (link.access !== null) shown["access"] = link.access;
+  return shown;
 }
 
 /**
@@ -74,4 +66,15 @@ export function answerRow(row: Row, target: Target, manySources: boolean): Answe
   if (row.link !== null) return linkAnswer(row, row.link, manySources);
   if (sub !== null) return subRow(node, sub);
   return target === "attributes" ? attributesRow(node) : node.row;
+}
+
+/** The links of one component as a query lists them that asks for nothing special: made once, however often. */
+export function listedRows(
+  index: TopologyIndex,
+  node: Node,
+  target: "links_to" | "links_from",
+): readonly AnswerRow[] {
+  const make = (): readonly AnswerRow[] =>
+    rowsOf(index, node, target, false).map((row) => Object.freeze(answerRow(row, target, false)));
+  return target === "links_to" ? (node.linksTo ??= make()) : (node.linksFrom ??= make());
 }

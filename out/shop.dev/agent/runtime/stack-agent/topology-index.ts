@@ -9,13 +9,25 @@ export interface Place {
 /** What a query answers with: plain JSON. */
 export type AnswerRow = Readonly<Record<string, unknown>>;
 
+/** A link with both of its ends resolved. */
+export interface Edge {
+  readonly link: LinkData;
+  readonly from: Place;
+  readonly to: Place;
+}
+
 /** A component with the links that start and end at it or at one of its sub-components, in link order. */
 export interface Node {
   readonly component: ComponentData;
   /** The component as it is listed; shared by all answers and frozen, so that its text can be kept. */
   readonly row: AnswerRow;
-  readonly out: LinkData[];
-  readonly in: LinkData[];
+  /** The component itself, none of its sub-components. */
+  readonly whole: Place;
+  readonly out: Edge[];
+  readonly in: Edge[];
+  /** Its links as they are listed, made when they are first asked for; shared and frozen like `row`. */
+  linksTo: readonly AnswerRow[] | null;
+  linksFrom: readonly AnswerRow[] | null;
 }
 
 export interface TopologyIndex {
@@ -39,6 +51,20 @@ function nodeNamed(byName: ReadonlyMap<string, Node>, name: string): Node {
   return node;
 }
 
+function newNode(component: ComponentData): Node {
+  const { name, type, namespace, group } = component;
+  const row = Object.freeze({ name, type, namespace, group });
+  const whole: { node: Node; sub: null } = { node: undefined as never, sub: null };
+  const node: Node = { component, row, whole, out: [], in: [], linksTo: null, linksFrom: null };
+  whole.node = node;
+  return node;
+}
+
+function placeIn(byName: ReadonlyMap<string, Node>, end: EndData): Place {
+  const node = nodeNamed(byName, end.component);
+  return end.sub === null ? node.whole : { node, sub: node.component.subs[end.sub] ?? null };
+}
+
 /** One pass over components and one over links; everything derived further is made when a query asks for it. */
 export function buildIndex(data: TopologyData): TopologyIndex {
   const nodes: Node[] = [];
@@ -48,7 +74,7 @@ export function buildIndex(data: TopologyData): TopologyIndex {
   const byGroup = new Map<string, Node[]>();
   for (const component of data.components) {
     const { name, type, namespace, group } = component;
-    const node: Node = { component, row: Object.freeze({ name, type, namespace, group }), out: [], in: [] };
+    const node = newNode(component);
     nodes.push(node);
     byName.set(name, node);
     addTo(byType, type, node);
@@ -56,13 +82,13 @@ export function buildIndex(data: TopologyData): TopologyIndex {
     addTo(byGroup, group, node);
   }
   for (const link of data.links) {
-    nodeNamed(byName, link.from.component).out.push(link);
-    nodeNamed(byName, link.to.component).in.push(link);
+    const edge: Edge = { link, from: placeIn(byName, link.from), to: placeIn(byName, link.to) };
+    edge.from.node.out.push(edge);
+    edge.to.node.in.push(edge);
   }
   return { data, nodes, byName, byType, byNamespace, byGroup };
 }
 
 export function placeOf(index: TopologyIndex, end: EndData): Place {
-  const node = nodeNamed(index.byName, end.component);
-  return { node, sub: end.sub === null ? null : (node.component.subs[end.sub] ?? null) };
+  return placeIn(index.byName, end);
 }

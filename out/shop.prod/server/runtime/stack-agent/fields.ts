@@ -1,7 +1,7 @@
 import { ToolFault } from "#runtime/fault";
 import { hintFor } from "./suggest.ts";
 import type { AttributeValue, TopologyData } from "./topology-data.ts";
-import { FIXED_VARIABLES, LINKED, SECRET, variableOf } from "./variables.ts";
+import { FIXED_VARIABLES, LINKED, SECRET, variableReader } from "./variables.ts";
 import type { Row } from "./variables.ts";
 
 export type FieldReader = (row: Row) => AttributeValue;
@@ -13,10 +13,10 @@ function consumersOf(row: Row): AttributeValue {
   const { sub, node } = row.near;
   if (sub === null) return null;
   const consumers = new Set<string>();
-  for (const link of node.in) {
-    if (link.to.sub === null || node.component.subs[link.to.sub] !== sub) continue;
-    const type = row.index.byName.get(link.from.component)?.component.type;
-    if (type !== undefined && !NO_CONSUMERS.has(type)) consumers.add(link.from.component);
+  for (const { from, to } of node.in) {
+    if (to.sub !== sub) continue;
+    const { name, type } = from.node.component;
+    if (!NO_CONSUMERS.has(type)) consumers.add(name);
   }
   return [...consumers];
 }
@@ -38,9 +38,13 @@ const ROW_FIELDS: ReadonlyMap<string, FieldReader> = new Map<string, FieldReader
   ["consumers", consumersOf],
 ]);
 
-function readVariable(row: Row, name: string): AttributeValue {
-  const value = variableOf(row, name);
-  return value === undefined || value === SECRET ? null : value;
+/** A variable as a field: `null` where it has no value, and never a secret. */
+function variableField(name: string): FieldReader {
+  const read = variableReader(name);
+  return (row) => {
+    const value = read(row);
+    return value === undefined || value === SECRET ? null : value;
+  };
 }
 
 /** Fields that need no look at the vocabulary. */
@@ -92,7 +96,7 @@ export function vocabularyOf(data: TopologyData): Vocabulary {
 export function fieldReader(vocabulary: () => Vocabulary, field: string): FieldReader {
   const reader = ROW_FIELDS.get(field);
   if (reader !== undefined) return reader;
-  if (FIXED.has(field)) return (row) => readVariable(row, field);
+  if (FIXED.has(field)) return variableField(field);
   const plain = field.startsWith(LINKED) ? field.slice(LINKED.length) : field;
   const { fields, secrets } = vocabulary();
   if (secrets.has(plain)) {
@@ -109,5 +113,5 @@ export function fieldReader(vocabulary: () => Vocabulary, field: string): FieldR
       hint: hintFor(plain, [...fields].sort()),
     });
   }
-  return (row) => readVariable(row, field);
+  return variableField(field);
 }

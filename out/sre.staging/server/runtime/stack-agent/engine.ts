@@ -8,11 +8,11 @@ import { fieldReader, vocabularyOf } from "./fields.ts";
 import type { Vocabulary } from "./fields.ts";
 import { environmentProfile } from "./profile.ts";
 import type { EnvironmentProfile } from "./profile.ts";
-import { parseQuery } from "./query.ts";
+import { NO_WHERE, parseQuery } from "./query.ts";
 import type { Command, Query } from "./query.ts";
 import { isReached, reachOf } from "./reach.ts";
 import type { Reach } from "./reach.ts";
-import { answerRow, rowsOf } from "./rows.ts";
+import { answerRow, listedRows, rowsOf } from "./rows.ts";
 import { nodesOf } from "./source.ts";
 import { stackStructure } from "./structure.ts";
 import type { StackStructure } from "./structure.ts";
@@ -70,13 +70,25 @@ interface State {
 
 const CURSOR = "metadata";
 
+/** All that decides which rows there are; a page may be as long as it likes. */
+function cursorArgs(query: Query): Readonly<Record<string, unknown>> {
+  const { cursor: _cursor, limit: _limit, ...args } = query;
+  return args;
+}
+
+const FIRST: readonly [number, number] = [0, 0];
+
 /** Where the next page starts: the component's place in the source, and the row's place in the component. */
-function startOf(query: Query, args: Readonly<Record<string, unknown>>): readonly [number, number] {
-  if (query.cursor === null) return [0, 0];
-  const [node, row] = String(decodeCursor(CURSOR, args, query.cursor))
+function startOf(query: Query): readonly [number, number] {
+  if (query.cursor === null) return FIRST;
+  const [node, row] = String(decodeCursor(CURSOR, cursorArgs(query), query.cursor))
     .split(".")
     .map(Number);
   return [node ?? 0, row ?? 0];
+}
+
+function cursorAfter(query: Query, { next }: Pick<Found, "next">): string | null {
+  return next === null ? null : encodeCursor(CURSOR, cursorArgs(query), next);
 }
 
 interface Found {
@@ -85,13 +97,14 @@ interface Found {
 }
 
 /** Walks the source until the limit is exceeded by one row, which proves that there is another page. */
-function search(state: State, query: Query, nodes: readonly Node[], start: readonly [number, number]): Found {
+function search(state: State, query: Query, nodes: readonly Node[]): Found {
+  const [first, inside] = startOf(query);
   const matches = compileWhere(state.vocabulary, query.where);
   const limit = query.limit ?? Infinity;
   const rows: Row[] = [];
-  for (let at = start[0]; at < nodes.length; at++) {
+  for (let at = first; at < nodes.length; at++) {
     const candidates = rowsOf(state.index, nodes[at] as Node, query.target, query.include_mcp);
-    for (let inner = at === start[0] ? start[1] : 0; inner < candidates.length; inner++) {
+    for (let inner = at === first ? inside : 0; inner < candidates.length; inner++) {
       const row = candidates[inner] as Row;
       if (matches !== null && !matches(row)) continue;
       if (rows.length === limit) return { rows, next: `${at}.${inner}` };
@@ -106,13 +119,17 @@ function projection(state: State, query: Query, manySources: boolean): (row: Row
   const { command, select, target } = query;
   if (command !== null) return (row) => previewRow(command, row);
   if (select === null) return (row) => answerRow(row, target, manySources);
-  const readers = select.map((field) => [field, fieldReader(state.vocabulary, field)] as const);
-  return (row) => Object.fromEntries(readers.map(([field, read]) => [field, read(row)]));
+  const readers = select.map((field) => ({ field, read: fieldReader(state.vocabulary, field) }));
+  return (row) => {
+    const shown: Record<string, unknown> = {};
+    for (const { field, read } of readers) shown[field] = read(row);
+    return shown;
+  };
 }
 
 function totalOf(query: Query, nodes: readonly Node[], found: Found): number | null {
   const onePerComponent = query.target === "component" || query.target === "attributes";
-  if (onePerComponent && Object.keys(query.where).length === 0) return nodes.length;
+  if (onePerComponent && query.where === NO_WHERE) return nodes.length;
   return found.next === null && query.cursor === null ? found.rows.length : null;
 }
 
@@ -130,43 +147,77 @@ function runWarnings(state: State, rows: readonly Row[]): readonly string[] {
     : [`no link leads there, a run would answer not_linked: ${[...names].join(", ")}`];
 }
 
+/** Rows that are kept ready, and where the next page starts. */
+interface Ready {
+  readonly rows: readonly AnswerRow[];
+  readonly next: string | null;
+}
+
+/** A page of whole components. */
+function readyComponents(query: Query, nodes: readonly Node[]): Ready {
+  const [first] = startOf(query);
+  const end = Math.min(nodes.length, first + (query.limit ?? nodes.length));
+  const rows: AnswerRow[] = [];
+  for (let at = first; at < end; at++) rows.push((nodes[at] as Node).row);
+  return { rows, next: end < nodes.length ? `${end}.0` : null };
+}
+
+/** What a query that filters and picks nothing finds without a walk; `null` for any other. */
+function readyRows({ index }: State, query: Query, nodes: readonly Node[]): Ready | null {
+  const { target, where, select, command, cursor, include_mcp, limit } = query;
+  if (where !== NO_WHERE || select !== null || command !== null) return null;
+  if (target === "component") return readyComponents(query, nodes);
+  const [only] = nodes;
+  const isLinks = target === "links_to" || target === "links_from";
+  if (!isLinks || include_mcp || cursor !== null || only === undefined || nodes.length > 1) return null;
+  const rows = listedRows(index, only, target);
+  return limit === null || rows.length <= limit ? { rows, next: null } : null;
+}
+
+const NO_WARNINGS: readonly string[] = Object.freeze([]);
+
 function answer(state: State, body: unknown): Answer {
   const query = parseQuery(body);
   if (query.command !== null && !query.command.dry_run) refuseRun();
   const nodes = nodesOf(state.index, query.source);
+  const ready = readyRows(state, query, nodes);
+  if (ready !== null) {
+    const { rows } = ready;
+    const total = query.target === "component" ? nodes.length : rows.length;
+    return { rows, total, next_cursor: cursorAfter(query, ready), warnings: NO_WARNINGS };
+  }
   const show = projection(state, query, nodes.length > 1);
-  const { cursor: _cursor, limit: _limit, ...args } = query;
-  const start = startOf(query, args);
-  const found = search(state, query, nodes, start);
+  const found = search(state, query, nodes);
   return {
     rows: found.rows.map(show),
     total: totalOf(query, nodes, found),
-    next_cursor: found.next === null ? null : encodeCursor(CURSOR, args, found.next),
-    warnings: query.command === null ? [] : runWarnings(state, found.rows),
+    next_cursor: cursorAfter(query, found),
+    warnings: query.command === null ? NO_WARNINGS : runWarnings(state, found.rows),
   };
 }
 
 function find(state: State, body: unknown): FoundRows {
   const query = parseQuery(body);
-  const { cursor: _cursor, limit: _limit, ...args } = query;
-  const found = search(state, query, nodesOf(state.index, query.source), startOf(query, args));
-  return {
-    rows: found.rows,
-    command: query.command,
-    next_cursor: found.next === null ? null : encodeCursor(CURSOR, args, found.next),
-  };
+  const found = search(state, query, nodesOf(state.index, query.source));
+  return { rows: found.rows, command: query.command, next_cursor: cursorAfter(query, found) };
 }
 
-function serialise(state: State, { rows, ...rest }: Answer): string {
-  const texts = rows.map((row) => {
-    if (!Object.isFrozen(row)) return JSON.stringify(row);
-    const known = state.texts.get(row);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(row);
-    state.texts.set(row, text);
-    return text;
-  });
-  return `{"rows":[${texts.join(",")}],${JSON.stringify(rest).slice(1)}`;
+/** Only rows that answers share are frozen, and only their texts are worth keeping. */
+function rowText(row: AnswerRow, texts: State["texts"]): string {
+  const known = texts.get(row);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(row);
+  if (Object.isFrozen(row)) texts.set(row, text);
+  return text;
+}
+
+/** Written by hand, because a page of rows that are ready is most of what is ever asked. */
+function serialise({ texts }: State, { rows, total, next_cursor, warnings }: Answer): string {
+  let all = "";
+  for (const row of rows) all += all === "" ? rowText(row, texts) : `,${rowText(row, texts)}`;
+  const next = next_cursor === null ? "null" : JSON.stringify(next_cursor);
+  const warned = warnings.length === 0 ? "[]" : JSON.stringify(warnings);
+  return `{"rows":[${all}],"total":${total === null ? "null" : total},"next_cursor":${next},"warnings":${warned}}`;
 }
 
 function once<T>(make: () => T): () => T {

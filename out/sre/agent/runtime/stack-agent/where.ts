@@ -1,6 +1,7 @@
 import { ToolFault } from "#runtime/fault";
 import { fieldReader } from "./fields.ts";
 import type { Vocabulary } from "./fields.ts";
+import { NO_WHERE } from "./query.ts";
 import { hintFor } from "./suggest.ts";
 import type { AttributeValue, Scalar } from "./topology-data.ts";
 import type { Row } from "./variables.ts";
@@ -129,8 +130,8 @@ export function compileWhere(
   vocabulary: () => Vocabulary,
   where: Readonly<Record<string, unknown>>,
 ): Condition | null {
+  if (where === NO_WHERE) return null;
   const entries = Object.entries(where);
-  if (entries.length === 0) return null;
   if (entries.length > MAX_CONDITIONS) {
     throw new ToolFault("invalid_argument", `where holds at most ${MAX_CONDITIONS} conditions`);
   }

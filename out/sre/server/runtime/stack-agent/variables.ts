@@ -69,15 +69,23 @@ function drawn(value: AttributeValue | typeof SECRET | undefined): VariableValue
 }
 
 /**
- * The value of `{name}` for one row: first what says who the row is about, then the link's attributes,
- * the sub-component's, the component's. `linked_...` asks the same of the other end.
+ * How `{name}` is read from a row: first what says who the row is about, then the link's attributes, the
+ * sub-component's, the component's. `linked_...` asks the same of the other end.
  */
-export function variableOf(row: Row, name: string): VariableValue {
+export function variableReader(name: string): (row: Row) => VariableValue {
   const fixed = READERS.get(name);
-  if (fixed !== undefined) return drawn(fixed(row));
-  if (row.far !== null && name.startsWith(LINKED)) {
-    return variableOf({ index: row.index, near: row.far, link: null, far: null }, name.slice(LINKED.length));
-  }
-  const ofLink = row.link === null ? undefined : own(row.link.attributes, name);
-  return drawn(ofLink ?? ofSubComponent(row.near, name) ?? ofComponent(row.near, name));
+  if (fixed !== undefined) return (row) => drawn(fixed(row));
+  const written = (row: Row): VariableValue => {
+    const ofLink = row.link === null ? undefined : own(row.link.attributes, name);
+    return drawn(ofLink ?? ofSubComponent(row.near, name) ?? ofComponent(row.near, name));
+  };
+  if (!name.startsWith(LINKED)) return written;
+  const ofOther = variableReader(name.slice(LINKED.length));
+  return (row) =>
+    row.far === null ? written(row) : ofOther({ index: row.index, near: row.far, link: null, far: null });
+}
+
+/** The value of `{name}` for one row. */
+export function variableOf(row: Row, name: string): VariableValue {
+  return variableReader(name)(row);
 }

@@ -89,7 +89,7 @@ function matcherOf(words: readonly Word[], pattern: string): LineMatcher {
   const { flags } = flagsOf(words, "cqviFE", "grep");
   if (pattern.length > MAX_PATTERN) throw refuse(`grep: a pattern has at most ${MAX_PATTERN} characters`);
   const ignoreCase = flags.has("i");
-  if (!flags.has("F")) return lineMatcher(pattern, flags.has("E"), ignoreCase);
+  if (!flags.has("F")) return lineMatcher(pattern, { extended: flags.has("E"), ignoreCase });
   const wanted = ignoreCase ? pattern.toLowerCase() : pattern;
   return (line) => (ignoreCase ? line.toLowerCase() : line).includes(wanted);
 }

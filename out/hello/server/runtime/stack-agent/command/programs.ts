@@ -1,9 +1,9 @@
 import { runChild } from "./child-process.ts";
-import { Executables } from "./executables.ts";
+import { executablesIn } from "./executables.ts";
 import type { Cleaner } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { CommandRefused } from "./refused.ts";
-import { Slots } from "./slots.ts";
+import { createSlots } from "./slots.ts";
 
 /** What a program said, redacted. */
 export interface ProgramResult {
@@ -50,24 +50,27 @@ async function started<T>(name: string, child: Promise<T>): Promise<T> {
 
 export function createPrograms(options: ProgramsOptions): Programs {
   const { cleaner } = options;
-  const executables = new Executables(options.folders);
-  const tools = new Executables();
-  const slots = new Slots(options.parallel ?? PARALLEL, options.waiting ?? WAITING);
+  const find = executablesIn(options.folders);
+  const findWarden = executablesIn();
+  const slots = createSlots(options.parallel ?? PARALLEL, options.waiting ?? WAITING);
+  const demand = async (name: string): Promise<string> => {
+    const file = await find(name);
+    if (file !== undefined) return file;
+    throw new CommandRefused("not_installed", `${name} is not installed where the tests run`);
+  };
   return {
-    demand: async (name) => void (await executables.demand(name)),
-    run: async (prepared, until, signal) => {
-      const file = await executables.demand(prepared.name);
-      const wardens = { prlimit: await tools.find("prlimit"), setpriv: await tools.find("setpriv") };
+    demand: async (name) => void (await demand(name)),
+    run: async ({ name, args, environment, input }, until, signal) => {
       const spec = {
-        file,
-        args: prepared.args,
-        environment: { ...MINIMAL, ...prepared.environment },
-        input: prepared.input,
-        wardens,
+        file: await demand(name),
+        args,
+        environment: { ...MINIMAL, ...environment },
+        input,
+        wardens: { prlimit: await findWarden("prlimit"), setpriv: await findWarden("setpriv") },
       };
       const result = await slots.use(signal, async () => {
         const timeoutMs = Math.max(1, until - performance.now());
-        return await started(prepared.name, runChild({ ...spec, timeoutMs }, signal));
+        return await started(name, runChild({ ...spec, timeoutMs }, signal));
       });
       const { exitCode, timedOut, stdout, stderr } = result;
       return {

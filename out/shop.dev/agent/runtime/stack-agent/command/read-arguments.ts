@@ -1,10 +1,19 @@
-import { literalProblem } from "./values.ts";
 import { CommandRefused } from "./refused.ts";
-import type { ExecutableRule, FlagRule, FormRule } from "./rules.ts";
+import type { ExecutableRule, FlagRule, FormRule, ValueRule } from "./rules.ts";
 import { literalOf, templateOf } from "./script.ts";
 import type { RawCommand, Reading, Word } from "./script.ts";
+import { literalProblem } from "./values.ts";
 
 type Option = Reading["options"][number];
+
+/** What has been read of the words so far. */
+interface Reader {
+  readonly rule: ExecutableRule;
+  /** Still to be read. */
+  readonly words: Word[];
+  readonly options: Option[];
+  readonly operands: Word[];
+}
 
 function refuse(message: string, hint?: string): CommandRefused {
   return new CommandRefused("not_allowed", message, hint);
@@ -14,7 +23,7 @@ function shown(word: Word): string {
   return templateOf(word).slice(0, 60);
 }
 
-/** The word without its first characters, which are text. */
+/** The word without its first characters, which are text; `null` when nothing is left of it. */
 function rest(word: Word, length: number): Word | null {
   const [first, ...others] = word.parts;
   const text = first?.is === "text" ? first.text.slice(length) : "";
@@ -22,156 +31,125 @@ function rest(word: Word, length: number): Word | null {
   return parts.length === 0 ? null : { ...word, parts };
 }
 
-/** Takes flags and operands off the front of the words; what is not on the list is refused. */
-class Arguments {
-  readonly #rule: ExecutableRule;
-  readonly #words: Word[];
-  readonly options: Option[] = [];
-  readonly operands: Word[] = [];
+function flagNamed(rule: ExecutableRule, name: string): FlagRule {
+  const flag = rule.flags.find(({ names }) => names.includes(name));
+  if (flag !== undefined) return flag;
+  const known = rule.flags.map(({ names }) => names[0]).join(" ");
+  throw refuse(`${rule.name} may not be called with ${name.slice(0, 60)}`, `its flags here: ${known}`);
+}
 
-  constructor(rule: ExecutableRule, words: readonly Word[]) {
-    this.#rule = rule;
-    this.#words = [...words];
-    for (let word = this.#words.shift(); word !== undefined; word = this.#words.shift()) this.#read(word);
+function add({ rule, options }: Reader, flag: FlagRule, word: Word | null): void {
+  if (flag.value !== undefined && options.some((option) => option.flag === flag)) {
+    throw refuse(`${rule.name} may have ${flag.names[0] ?? ""} once`);
   }
+  options.push({ flag, word });
+}
 
-  #read(word: Word): void {
-    const start = word.parts[0]?.is === "text" ? word.parts[0].text : "";
-    const ended = this.#rule.flagsFirst === true && this.operands.length > 0;
-    if (ended || !start.startsWith("-")) this.operands.push(word);
-    else if (start.startsWith("--")) this.#long(word, start);
-    else this.#short(word, start);
-  }
+function nextWord({ rule, words }: Reader, flag: FlagRule): Word {
+  const word = words.shift();
+  if (word === undefined) throw refuse(`${rule.name}: ${flag.names[0] ?? ""} needs a value`);
+  return word;
+}
 
-  #flag(name: string): FlagRule {
-    const flag = this.#rule.flags.find(({ names }) => names.includes(name));
-    if (flag !== undefined) return flag;
-    const known = this.#rule.flags.map(({ names }) => names[0]).join(" ");
-    throw refuse(
-      `${this.#rule.name} may not be called with ${name.slice(0, 60)}`,
-      `its flags here: ${known}`,
-    );
-  }
+/** `--flag`, `--flag value` or `--flag=value`. */
+function readLong(reader: Reader, word: Word, start: string): void {
+  const equals = start.indexOf("=");
+  const flag = flagNamed(reader.rule, equals < 0 ? templateOf(word) : start.slice(0, equals));
+  if (flag.value === undefined) {
+    if (equals >= 0) throw refuse(`${reader.rule.name}: ${flag.names[0] ?? ""} takes no value`);
+    add(reader, flag, null);
+  } else if (equals < 0) add(reader, flag, nextWord(reader, flag));
+  else add(reader, flag, rest(word, equals + 1) ?? { ...word, parts: [] });
+}
 
-  #add(flag: FlagRule, word: Word | null): void {
-    if (this.options.some((option) => option.flag === flag && flag.value !== undefined)) {
-      throw refuse(`${this.#rule.name} may have ${flag.names[0] ?? ""} once`);
+/** `-sk` is `-s -k`; the first that takes a value takes the rest of the word, or the next one. */
+function readShort(reader: Reader, word: Word, start: string): void {
+  for (let at = 1; at < start.length; at++) {
+    const flag = flagNamed(reader.rule, `-${start[at] ?? ""}`);
+    if (flag.value !== undefined) {
+      add(reader, flag, rest(word, at + 1) ?? nextWord(reader, flag));
+      return;
     }
-    this.options.push({ flag, word });
+    add(reader, flag, null);
   }
-
-  #valueOf(flag: FlagRule): Word {
-    const word = this.#words.shift();
-    if (word === undefined) throw refuse(`${this.#rule.name}: ${flag.names[0] ?? ""} needs a value`);
-    return word;
-  }
-
-  #long(word: Word, start: string): void {
-    const equals = start.indexOf("=");
-    const flag = this.#flag(equals < 0 ? shown(word) : start.slice(0, equals));
-    if (flag.value === undefined) {
-      if (equals >= 0) throw refuse(`${this.#rule.name}: ${flag.names[0] ?? ""} takes no value`);
-      this.#add(flag, null);
-    } else {
-      const attached = equals < 0 ? null : (rest(word, equals + 1) ?? { ...word, parts: [] });
-      this.#add(flag, attached ?? this.#valueOf(flag));
-    }
-  }
-
-  /** `-sk` is `-s -k`; the first that takes a value takes the rest of the word, or the next one. */
-  #short(word: Word, start: string): void {
-    for (let at = 1; at < start.length; at++) {
-      const flag = this.#flag(`-${start[at] ?? ""}`);
-      if (flag.value !== undefined) {
-        this.#add(flag, rest(word, at + 1) ?? this.#valueOf(flag));
-        return;
-      }
-      this.#add(flag, null);
-    }
-    if (word.parts.length > 1 || start === "-")
-      throw refuse(`${this.#rule.name} may not be called with ${shown(word)}`);
+  if (word.parts.length > 1 || start === "-") {
+    throw refuse(`${reader.rule.name} may not be called with ${shown(word)}`);
   }
 }
 
-function formOf(rule: ExecutableRule, operands: readonly Word[]): FormRule {
-  const first = operands[0] === undefined ? undefined : literalOf(operands[0]);
-  const named = rule.forms.find(
-    ({ word }) => word !== undefined && word.toLowerCase() === first?.toLowerCase(),
-  );
-  const form = named ?? rule.forms.find(({ word }) => word === undefined);
+/** Only what is written can be a flag: a variable in front of a word makes it an operand. */
+function readWord(reader: Reader, word: Word): void {
+  const { rule, operands } = reader;
+  const start = word.parts[0]?.is === "text" ? word.parts[0].text : "";
+  const isOver = rule.flagsFirst === true && operands.length > 0;
+  if (isOver || !start.startsWith("-")) operands.push(word);
+  else if (start.startsWith("--")) readLong(reader, word, start);
+  else readShort(reader, word, start);
+}
+
+function formOf({ name, forms }: ExecutableRule, operands: readonly Word[]): FormRule {
+  const [first] = operands;
+  const written = first === undefined ? undefined : literalOf(first)?.toLowerCase();
+  const named = forms.find(({ word }) => word !== undefined && word.toLowerCase() === written);
+  const form = named ?? forms.find(({ word }) => word === undefined);
   if (form !== undefined) return form;
-  const words = rule.forms.map(({ word }) => word ?? "").join(" ");
-  throw refuse(
-    operands[0] === undefined
-      ? `${rule.name} needs a command of its own`
-      : `${rule.name} may not be called with ${shown(operands[0])}`,
-    `it knows here: ${words}`,
-  );
+  const problem =
+    first === undefined ? "needs a command of its own" : `may not be called with ${shown(first)}`;
+  throw refuse(`${name} ${problem}`, `it knows here: ${forms.map(({ word }) => word).join(" ")}`);
 }
 
-/** Pairs the operands with what they must be; the last rule may hold for several. */
-function pairOperands(rule: ExecutableRule, form: FormRule, operands: readonly Word[]): Reading["operands"] {
-  const own = form.word === undefined ? operands : operands.slice(1);
+/** Pairs the operands with what they must be. */
+function pairOperands(rule: ExecutableRule, form: FormRule, words: readonly Word[]): Reading["operands"] {
+  const [named, own] = form.word === undefined ? [[], words] : [words.slice(0, 1), words.slice(1)];
   const wanted = form.operands.flatMap((operand) => Array.from({ length: operand.upTo ?? 1 }, () => operand));
   const least = form.operands.filter(({ optional }) => optional !== true).length;
   const called = form.word === undefined ? rule.name : `${rule.name} ${form.word}`;
   const surplus = own[wanted.length];
   if (surplus !== undefined) throw refuse(`${called} may not be called with ${shown(surplus)}`);
   if (own.length < least) throw refuse(`${called} needs ${least} operand${least === 1 ? "" : "s"}`);
-  const named = form.word === undefined ? [] : operands.slice(0, 1).map((word) => ({ rule: null, word }));
-  return [...named, ...own.map((word, at) => ({ rule: wanted[at] ?? null, word }))];
+  return [
+    ...named.map((word) => ({ rule: null, word })),
+    ...own.map((word, at) => ({ rule: wanted[at] ?? null, word })),
+  ];
 }
 
 function environmentOf(rule: ExecutableRule, raw: RawCommand): Reading["environment"] {
+  const known = rule.environment ?? {};
+  const names = raw.environment.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw refuse(`${rule.name} is given a variable twice`);
   return raw.environment.map(({ name, word }) => {
-    const known = rule.environment ?? {};
     const value = Object.hasOwn(known, name) ? known[name] : undefined;
     if (value !== undefined) return { name, rule: value, word };
-    throw refuse(
-      `${rule.name} may not be given the variable ${name}`,
-      `it takes: ${Object.keys(known).join(" ") || "none"}`,
-    );
+    const hint = `it takes: ${Object.keys(known).join(" ") || "none"}`;
+    throw refuse(`${rule.name} may not be given the variable ${name}`, hint);
   });
 }
 
-function demandOnce(reading: Reading): void {
-  const { rule, options, environment } = reading;
+/** Refuses values that are written out and could never be right. */
+function demandLiterals({ rule, options, operands, environment }: Reading): void {
+  const demand = (what: string, value: ValueRule | null | undefined, word: Word | null): void => {
+    const problem = value == null || word === null ? undefined : literalProblem(value, word);
+    if (problem !== undefined) {
+      throw new CommandRefused(problem.reason, `${rule.name}: ${what} ${problem.message}`);
+    }
+  };
+  for (const { flag, word } of options) demand(flag.names[0] ?? "", flag.value, word);
+  for (const operand of operands) demand("an operand", operand.rule, operand.word);
+  for (const variable of environment) demand(variable.name, variable.rule, variable.word);
+}
+
+/** The words of one command by one list. Throws a CommandRefused for whatever the list does not hold. */
+export function readArguments(rule: ExecutableRule, raw: RawCommand): Reading {
+  const reader: Reader = { rule, words: [...raw.words], options: [], operands: [] };
+  for (let word = reader.words.shift(); word !== undefined; word = reader.words.shift())
+    readWord(reader, word);
+  const { options, operands } = reader;
+  const form = formOf(rule, operands);
+  const environment = environmentOf(rule, raw);
+  const reading: Reading = { rule, form, options, operands: pairOperands(rule, form, operands), environment };
   for (const name of rule.requires ?? []) {
     if (!options.some(({ flag }) => flag.names.includes(name))) throw refuse(`${rule.name} needs ${name}`);
   }
-  if (new Set(environment.map(({ name }) => name)).size < environment.length) {
-    throw refuse(`${rule.name} is given a variable twice`);
-  }
-}
-
-/**
- * The words of one command by one list. Throws a CommandRefused for whatever the list does not hold, and for
- * written-out values that could never be right.
- */
-export function readArguments(rule: ExecutableRule, raw: RawCommand): Reading {
-  const { options, operands } = new Arguments(rule, raw.words);
-  const form = formOf(rule, operands);
-  const reading: Reading = {
-    rule,
-    form,
-    options,
-    operands: pairOperands(rule, form, operands),
-    environment: environmentOf(rule, raw),
-  };
-  demandOnce(reading);
-  const valued = [
-    ...options.map(({ flag, word }) => ({ what: flag.names[0] ?? "", value: flag.value, word })),
-    ...reading.operands.map(({ rule: value, word }) => ({
-      what: "an operand",
-      value: value ?? undefined,
-      word,
-    })),
-    ...reading.environment.map(({ name, rule: value, word }) => ({ what: name, value, word })),
-  ];
-  for (const { what, value, word } of valued) {
-    const problem = value === undefined || word === null ? undefined : literalProblem(value, word);
-    if (problem !== undefined)
-      throw new CommandRefused(problem.reason, `${rule.name}: ${what} ${problem.message}`);
-  }
+  demandLiterals(reading);
   return reading;
 }

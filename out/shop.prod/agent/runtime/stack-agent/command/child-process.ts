@@ -6,7 +6,7 @@ import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killMarked, MARK } from "./leftovers.ts";
-import { Collector } from "./collector.ts";
+import { createCollector } from "./collector.ts";
 import type { Collected } from "./collector.ts";
 
 /** Absolute paths of programs of the system that hold a child down, where they are there. */
@@ -148,7 +148,7 @@ async function runIn(
     stdio: [stdin === undefined ? "ignore" : stdin.fd, "pipe", "pipe"],
   });
   const ending = endingOf(child, spec.timeoutMs, signal);
-  const collector = new Collector(ending.end);
+  const collector = createCollector(ending.end);
   child.stdout?.on("data", (chunk: Buffer) => collector.add("stdout", chunk));
   child.stderr?.on("data", (chunk: Buffer) => collector.add("stderr", chunk));
   const closing = new Promise<void>((resolve) => child.once("close", () => resolve()));

@@ -5,6 +5,12 @@
 import { CommandRefused } from "./refused.ts";
 
 export type LineMatcher = (line: string) => boolean;
+
+export interface PatternOptions {
+  readonly extended: boolean;
+  readonly ignoreCase: boolean;
+}
+
 type Accepts = (character: string) => boolean;
 
 /** A state: a character leads on to `next`, or both ways are open at once; -1 is not there. */
@@ -14,171 +20,159 @@ type State =
   | { readonly is: "start" | "end"; next: number }
   | { readonly is: "match" };
 
+/** A part of the machine whose end is still open. */
 interface Fragment {
   readonly entry: number;
-  /** Sets what follows the fragment. */
+  /** Sets what follows. */
   readonly patch: (next: number) => void;
 }
 
+/** The machine so far, and where in the pattern its compiler is. */
+interface Compiler extends PatternOptions {
+  readonly states: State[];
+  readonly text: readonly string[];
+  at: number;
+}
+
 const MAX_STATES = 400;
+/** Steps that one search may take over all its lines: some tenths of a second. */
+const MAX_STEPS = 4_000_000;
+
+const CLASSES: ReadonlyMap<string, string> = new Map([
+  ["alnum", "\\p{L}\\p{Nd}"],
+  ["alpha", "\\p{L}"],
+  ["digit", "0-9"],
+  ["lower", "\\p{Ll}"],
+  ["space", "\\s"],
+  ["upper", "\\p{Lu}"],
+]);
 
 function unfit(problem: string): CommandRefused {
   return new CommandRefused("not_allowed", `grep: ${problem}`);
 }
 
-const CLASSES: Readonly<Record<string, string>> = {
-  alnum: "\\p{L}\\p{Nd}",
-  alpha: "\\p{L}",
-  digit: "0-9",
-  lower: "\\p{Ll}",
-  space: "\\s",
-  upper: "\\p{Lu}",
-};
+function add({ states }: Compiler, state: State): number {
+  if (states.length >= MAX_STATES) throw unfit("the pattern is too long");
+  return states.push(state) - 1;
+}
 
-class Compiler {
-  readonly states: State[] = [];
-  readonly #text: readonly string[];
-  readonly #extended: boolean;
-  readonly #fold: boolean;
-  #at = 0;
+/** A fragment of one state that leads on. */
+function single(compiler: Compiler, state: Exclude<State, { is: "match" }>): Fragment {
+  return { entry: add(compiler, state), patch: (next) => (state.next = next) };
+}
 
-  constructor(pattern: string, extended: boolean, ignoreCase: boolean) {
-    this.#text = [...pattern];
-    this.#extended = extended;
-    this.#fold = ignoreCase;
-  }
+function literal(compiler: Compiler, character: string): Fragment {
+  const folded = character.toLowerCase();
+  const accepts: Accepts = compiler.ignoreCase
+    ? (seen) => seen.toLowerCase() === folded
+    : (seen) => seen === character;
+  return single(compiler, { is: "character", accepts, next: -1 });
+}
 
-  #state(state: State): number {
-    if (this.states.length >= MAX_STATES) throw unfit("the pattern is too long");
-    return this.states.push(state) - 1;
-  }
-
-  whole(): number {
-    const { entry, patch } = this.#choice();
-    if (this.#at < this.#text.length) throw unfit("a bracket is not opened");
-    patch(this.#state({ is: "match" }));
-    return entry;
-  }
-
-  #choice(): Fragment {
-    let fragment = this.#sequence();
-    while (this.#extended && this.#text[this.#at] === "|") {
-      this.#at += 1;
-      const [one, other] = [fragment, this.#sequence()];
-      const entry = this.#state({ is: "split", next: one.entry, other: other.entry });
-      fragment = {
-        entry,
-        patch: (next) => {
-          one.patch(next);
-          other.patch(next);
-        },
-      };
-    }
-    return fragment;
-  }
-
-  #sequence(): Fragment {
-    const pieces: Fragment[] = [];
-    for (let next = this.#text[this.#at]; next !== undefined; next = this.#text[this.#at]) {
-      if (this.#extended && (next === "|" || next === ")")) break;
-      pieces.push(this.#repeated(this.#piece(pieces.length === 0)));
-    }
-    const empty = pieces.length === 0 ? [this.#empty()] : pieces;
-    empty.slice(1).forEach((piece, at) => empty[at]?.patch(piece.entry));
-    return { entry: empty[0]?.entry ?? 0, patch: (next) => empty.at(-1)?.patch(next) };
-  }
-
-  #empty(): Fragment {
-    const state: State = { is: "split", next: -1, other: -1 };
-    return { entry: this.#state(state), patch: (next) => (state.next = next) };
-  }
-
-  #edge(is: "start" | "end"): Fragment {
-    const state: State = { is, next: -1 };
-    return { entry: this.#state(state), patch: (next) => (state.next = next) };
-  }
-
-  #single(accepts: Accepts): Fragment {
-    const state: State = { is: "character", accepts, next: -1 };
-    return { entry: this.#state(state), patch: (next) => (state.next = next) };
-  }
-
-  #literal(character: string): Fragment {
-    if (!this.#fold) return this.#single((seen) => seen === character);
-    const folded = character.toLowerCase();
-    return this.#single((seen) => seen.toLowerCase() === folded);
-  }
-
-  #repeated(piece: Fragment): Fragment {
-    const sign = this.#text[this.#at] ?? "";
-    if (sign !== "*" && !(this.#extended && (sign === "+" || sign === "?"))) return piece;
-    this.#at += 1;
-    const split: State = { is: "split", next: piece.entry, other: -1 };
-    const at = this.#state(split);
-    if (sign !== "?") piece.patch(at);
-    const leave = (next: number): void => {
-      split.other = next;
-      if (sign === "?") piece.patch(next);
+function takeChoice(compiler: Compiler): Fragment {
+  let fragment = takeSequence(compiler);
+  while (compiler.extended && compiler.text[compiler.at] === "|") {
+    compiler.at += 1;
+    const [one, other] = [fragment, takeSequence(compiler)];
+    const entry = add(compiler, { is: "split", next: one.entry, other: other.entry });
+    fragment = {
+      entry,
+      patch: (next) => {
+        one.patch(next);
+        other.patch(next);
+      },
     };
-    return this.#repeated({ entry: sign === "+" ? piece.entry : at, patch: leave });
   }
+  return fragment;
+}
 
-  #piece(first: boolean): Fragment {
-    const character = this.#text[this.#at] ?? "";
-    this.#at += 1;
-    if (character === "^" && (first || this.#extended)) return this.#edge("start");
-    if (character === "$" && (this.#extended || this.#at === this.#text.length)) return this.#edge("end");
-    if (character === ".") return this.#single(() => true);
-    if (character === "[") return this.#bracket();
-    if (character === "\\") return this.#escape();
-    if (this.#extended && character === "(") return this.#group();
-    if (this.#extended && "*+?{".includes(character)) throw unfit(`nothing stands before ${character}`);
-    return this.#literal(character);
+function takeSequence(compiler: Compiler): Fragment {
+  const { text, extended } = compiler;
+  const pieces: Fragment[] = [];
+  for (let next = text[compiler.at]; next !== undefined; next = text[compiler.at]) {
+    if (extended && (next === "|" || next === ")")) break;
+    pieces.push(takeRepeated(compiler, takePiece(compiler, pieces.length === 0)));
   }
+  const [first, ...rest] = pieces;
+  if (first === undefined) return single(compiler, { is: "split", next: -1, other: -1 });
+  rest.forEach((piece, at) => pieces[at]?.patch(piece.entry));
+  return { entry: first.entry, patch: (next) => pieces.at(-1)?.patch(next) };
+}
 
-  #group(): Fragment {
-    const fragment = this.#choice();
-    if (this.#text[this.#at] !== ")") throw unfit("a bracket is not closed");
-    this.#at += 1;
-    return fragment;
-  }
+/** `*`, `+` and `?` behind a piece, as many as there are. */
+function takeRepeated(compiler: Compiler, piece: Fragment): Fragment {
+  const sign = compiler.text[compiler.at] ?? "";
+  if (sign !== "*" && !(compiler.extended && (sign === "+" || sign === "?"))) return piece;
+  compiler.at += 1;
+  const split: State = { is: "split", next: piece.entry, other: -1 };
+  const at = add(compiler, split);
+  if (sign !== "?") piece.patch(at);
+  const patch = (next: number): void => {
+    split.other = next;
+    if (sign === "?") piece.patch(next);
+  };
+  return takeRepeated(compiler, { entry: sign === "+" ? piece.entry : at, patch });
+}
 
-  #escape(): Fragment {
-    const character = this.#text[this.#at] ?? "";
-    this.#at += 1;
-    if (character === "" || (/[\w(){}|+?<>]/.test(character) && !this.#extended))
-      throw unfit("this escape is not known");
-    if (/\w/.test(character)) throw unfit("this escape is not known");
-    return this.#literal(character);
+function takePiece(compiler: Compiler, isFirst: boolean): Fragment {
+  const { text, extended } = compiler;
+  const character = text[compiler.at++] ?? "";
+  if (character === "^" && (isFirst || extended)) return single(compiler, { is: "start", next: -1 });
+  if (character === "$" && (extended || compiler.at === text.length)) {
+    return single(compiler, { is: "end", next: -1 });
   }
+  if (character === ".") return single(compiler, { is: "character", accepts: () => true, next: -1 });
+  if (character === "[") return takeBracket(compiler);
+  if (character === "\\") return takeEscape(compiler);
+  if (extended && character === "(") return takeGroup(compiler);
+  if (extended && "*+?{".includes(character)) throw unfit(`nothing stands before ${character}`);
+  return literal(compiler, character);
+}
 
-  #bracket(): Fragment {
-    const start = this.#at;
-    const end = this.#closing(start);
-    this.#at = end + 1;
-    const inner = this.#text.slice(start, end).join("");
-    const negated = inner.startsWith("^");
-    const body = (negated ? inner.slice(1) : inner)
-      // A class by its name, or a character that a bracket of our own language would take for another.
-      .replace(/\[:(\w*):\]|[[\]\\]/g, (found, name: string | undefined) => {
-        if (name === undefined) return `\\${found}`;
-        if (!Object.hasOwn(CLASSES, name)) throw unfit(`the class ${name} is not known`);
-        return CLASSES[name] ?? "";
-      });
-    return this.#single(classOf(`[${negated ? "^" : ""}${body}]`, this.#fold));
-  }
+function takeGroup(compiler: Compiler): Fragment {
+  const fragment = takeChoice(compiler);
+  if (compiler.text[compiler.at] !== ")") throw unfit("a bracket is not closed");
+  compiler.at += 1;
+  return fragment;
+}
 
-  /** Where the bracket ends; `]` counts as itself in the first place. */
-  #closing(start: number): number {
-    let at = this.#text[start] === "^" ? start + 1 : start;
-    if (this.#text[at] === "]") at += 1;
-    for (; at < this.#text.length; at++) {
-      if (this.#text[at] === "[" && this.#text[at + 1] === ":") at = this.#text.indexOf("]", at);
-      else if (this.#text[at] === "]") return at;
-      if (at < 0) break;
-    }
-    throw unfit("a bracket is not closed");
+/** A special character that stands for itself; what a basic pattern makes special by a backslash is not known. */
+function takeEscape(compiler: Compiler): Fragment {
+  const character = compiler.text[compiler.at++] ?? "";
+  const known = compiler.extended ? /^[^\w<>]$/u : /^[^\w<>(){}|+?]$/u;
+  if (!known.test(character)) throw unfit("this escape is not known");
+  return literal(compiler, character);
+}
+
+/** Where a bracket ends; `]` counts as itself in the first place. */
+function closingOf(text: readonly string[], start: number): number {
+  let at = text[start] === "^" ? start + 1 : start;
+  if (text[at] === "]") at += 1;
+  for (; at >= 0 && at < text.length; at++) {
+    if (text[at] === "]") return at;
+    if (text[at] !== "[" || text[at + 1] !== ":") continue;
+    at = text.indexOf("]", at);
+    if (at < 0) break;
   }
+  throw unfit("a bracket is not closed");
+}
+
+function takeBracket(compiler: Compiler): Fragment {
+  const start = compiler.at;
+  const end = closingOf(compiler.text, start);
+  compiler.at = end + 1;
+  const inner = compiler.text.slice(start, end).join("");
+  const isNegated = inner.startsWith("^");
+  const body = (isNegated ? inner.slice(1) : inner)
+    // A class by its name, or a character that a bracket of our own language would take for another.
+    .replace(/\[:(\w*):\]|[[\]\\]/g, (found, name: string | undefined) => {
+      if (name === undefined) return `\\${found}`;
+      const characters = CLASSES.get(name);
+      if (characters === undefined) throw unfit(`the class ${name} is not known`);
+      return characters;
+    });
+  const accepts = classOf(`[${isNegated ? "^" : ""}${body}]`, compiler.ignoreCase);
+  return single(compiler, { is: "character", accepts, next: -1 });
 }
 
 function classOf(source: string, ignoreCase: boolean): Accepts {
@@ -196,61 +190,55 @@ interface Reached {
   readonly matched: boolean;
 }
 
-/** Steps that one search may take over all its lines: some tenths of a second. */
-const MAX_STEPS = 4_000_000;
+interface Edges {
+  readonly first: boolean;
+  readonly last: boolean;
+}
 
-class Machine {
-  readonly #states: readonly State[];
-  readonly #entry: number;
-  #steps = 0;
-
-  constructor(states: readonly State[], entry: number) {
-    this.#states = states;
-    this.#entry = entry;
+/** All states that are reached from some without another character. */
+function closure(states: readonly State[], from: readonly number[], { first, last }: Edges): Reached {
+  const places = new Set<number>();
+  const waiting = [...from];
+  let matched = false;
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const state = at < 0 ? undefined : states[at];
+    if (state === undefined || places.has(at)) continue;
+    places.add(at);
+    matched ||= state.is === "match";
+    if (state.is === "split") waiting.push(state.next, state.other);
+    else if ((state.is === "start" && first) || (state.is === "end" && last)) waiting.push(state.next);
   }
+  return { places, matched };
+}
 
-  /** All states that are reached from some without another character. */
-  #closure(from: readonly number[], first: boolean, last: boolean): Reached {
-    const places = new Set<number>();
-    const waiting = [...from];
-    let matched = false;
-    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-      const state = at < 0 ? undefined : this.#states[at];
-      if (state === undefined || places.has(at)) continue;
-      places.add(at);
-      matched ||= state.is === "match";
-      if (state.is === "split") waiting.push(state.next, state.other);
-      else if ((state.is === "start" && first) || (state.is === "end" && last)) waiting.push(state.next);
-    }
-    this.#steps += places.size;
-    if (this.#steps > MAX_STEPS) throw unfit("the search takes too long");
-    return { places, matched };
+/** The states behind a character; a match may begin at every one of them. */
+function after(states: readonly State[], entry: number, { places }: Reached, character: string): number[] {
+  const next = [entry];
+  for (const place of places) {
+    const state = states[place];
+    if (state?.is === "character" && state.accepts(character)) next.push(state.next);
   }
-
-  #after({ places }: Reached, character: string): number[] {
-    const next = [this.#entry];
-    for (const place of places) {
-      const state = this.#states[place];
-      if (state?.is === "character" && state.accepts(character)) next.push(state.next);
-    }
-    return next;
-  }
-
-  finds(line: string): boolean {
-    const characters = [...line];
-    let reached = this.#closure([this.#entry], true, characters.length === 0);
-    for (const [at, character] of characters.entries()) {
-      if (reached.matched) return true;
-      reached = this.#closure(this.#after(reached, character), false, at + 1 === characters.length);
-    }
-    return reached.matched;
-  }
+  return next;
 }
 
 /** Whether a pattern occurs in a line. Throws a CommandRefused for a pattern that is not known. */
-export function lineMatcher(pattern: string, extended: boolean, ignoreCase: boolean): LineMatcher {
-  const compiler = new Compiler(pattern, extended, ignoreCase);
-  const entry = compiler.whole();
-  const machine = new Machine(compiler.states, entry);
-  return (line) => machine.finds(line);
+export function lineMatcher(pattern: string, options: PatternOptions): LineMatcher {
+  const compiler: Compiler = { ...options, states: [], text: [...pattern], at: 0 };
+  const { entry, patch } = takeChoice(compiler);
+  if (compiler.at < compiler.text.length) throw unfit("a bracket is not opened");
+  patch(add(compiler, { is: "match" }));
+  const { states } = compiler;
+  let steps = 0;
+  return (line) => {
+    const characters = [...line];
+    let reached = closure(states, [entry], { first: true, last: characters.length === 0 });
+    for (const [at, character] of characters.entries()) {
+      if (reached.matched) return true;
+      steps += reached.places.size;
+      if (steps > MAX_STEPS) throw unfit("the search takes too long");
+      const next = after(states, entry, reached, character);
+      reached = closure(states, next, { first: false, last: at + 1 === characters.length });
+    }
+    return reached.matched;
+  };
 }

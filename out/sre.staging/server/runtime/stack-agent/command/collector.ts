@@ -12,29 +12,26 @@ export interface Collected {
 }
 
 /** Takes output as it comes, in whatever pieces, and keeps the beginning of it. */
-export class Collector {
-  readonly #onFlood: () => void;
-  readonly #chunks: Record<Stream, Buffer[]> = { stdout: [], stderr: [] };
-  readonly #cut: Record<Stream, boolean> = { stdout: false, stderr: false };
-  #kept = 0;
-  #seen = 0;
+export interface Collector {
+  add(stream: Stream, chunk: Buffer): void;
+  result(stream: Stream): Collected;
+}
 
-  /** `onFlood` is called when so much came that nobody will wait for the rest. */
-  constructor(onFlood: () => void) {
-    this.#onFlood = onFlood;
-  }
-
-  add(stream: Stream, chunk: Buffer): void {
-    this.#seen += chunk.length;
-    const part = chunk.subarray(0, Math.max(0, KEPT_BYTES - this.#kept));
-    // A copy, because a part would keep the whole chunk alive.
-    if (part.length > 0) this.#chunks[stream].push(Buffer.from(part));
-    this.#kept += part.length;
-    this.#cut[stream] ||= part.length < chunk.length;
-    if (this.#seen > DRAINED_BYTES) this.#onFlood();
-  }
-
-  result(stream: Stream): Collected {
-    return { bytes: Buffer.concat(this.#chunks[stream]), cut: this.#cut[stream] };
-  }
+/** `onFlood` is called when so much came that nobody will wait for the rest. */
+export function createCollector(onFlood: () => void): Collector {
+  const chunks: Record<Stream, Buffer[]> = { stdout: [], stderr: [] };
+  const cut: Record<Stream, boolean> = { stdout: false, stderr: false };
+  let [kept, seen] = [0, 0];
+  return {
+    add: (stream, chunk) => {
+      seen += chunk.length;
+      const part = chunk.subarray(0, Math.max(0, KEPT_BYTES - kept));
+      // A copy, because a part would keep the whole chunk alive.
+      if (part.length > 0) chunks[stream].push(Buffer.from(part));
+      kept += part.length;
+      cut[stream] ||= part.length < chunk.length;
+      if (seen > DRAINED_BYTES) onFlood();
+    },
+    result: (stream) => ({ bytes: Buffer.concat(chunks[stream]), cut: cut[stream] }),
+  };
 }

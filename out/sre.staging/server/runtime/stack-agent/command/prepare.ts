@@ -1,11 +1,11 @@
 import type { Secret } from "#runtime/settings";
-import type { Place } from "./place.ts";
 import { fillDocument } from "./document.ts";
 import { demandArgument, expand } from "./expand.ts";
 import type { Values } from "./expand.ts";
+import type { Place } from "./place.ts";
 import { CommandRefused } from "./refused.ts";
 import type { ExecutableRule, ValueRule } from "./rules.ts";
-import type { Reading, Word } from "./script.ts";
+import type { Part, Reading, Word } from "./script.ts";
 import { settleValue } from "./values.ts";
 import type { Target } from "./values.ts";
 
@@ -32,63 +32,33 @@ export interface Vocabulary extends Values {
   secret(name: string, place: Place): Secret;
 }
 
-/** Collects what goes where: into arguments, the environment or standard input. */
-class Sinks {
-  readonly args: string[] = [];
-  readonly environment: Record<string, string> = {};
-  readonly config: string[] = [];
-  readonly queries: { guard: string; text: string }[] = [];
-  readonly #values: Vocabulary;
-  readonly #target: Target;
+/** What values are taken from, and held against. */
+interface Ground {
+  readonly values: Vocabulary;
+  readonly target: Target;
+}
 
-  constructor(values: Vocabulary, target: Target) {
-    this.#values = values;
-    this.#target = target;
-  }
+/** A value on its way to the program. */
+type Sink =
+  | { readonly to: "argument"; readonly texts: readonly string[] }
+  | { readonly to: "environment"; readonly name: string; readonly text: string }
+  | { readonly to: "config"; readonly line: string };
 
-  settled(rule: ValueRule, word: Word, what: string): string {
-    const text = expand(word, this.#values);
-    demandArgument(text, word, what);
-    const checked = settleValue(rule, text, this.#target);
-    if ("problem" in checked) throw new CommandRefused("value", `${what} ${checked.problem}`);
-    if (rule.is === "query") this.queries.push({ guard: rule.guard, text });
-    return checked.text;
-  }
+function settled(rule: ValueRule, word: Word, what: string, { values, target }: Ground): string {
+  const text = expand(word, values);
+  demandArgument(text, word, what);
+  const checked = settleValue(rule, text, target);
+  if ("problem" in checked) throw new CommandRefused("value", `${what} ${checked.problem}`);
+  return checked.text;
+}
 
-  /** Secrets included: the text never gets to an argument. */
-  #revealed(word: Word): string {
-    return word.parts
-      .map((part) => {
-        if (part.is !== "variable") return part.is === "text" ? part.text : this.#values.capture(part.name);
-        const { name } = part;
-        return this.#values.isSecret(name)
-          ? this.#values.secret(name, this.#target.place).reveal()
-          : this.#values.variable(name);
-      })
-      .join("");
-  }
-
-  option({ flag, word }: Reading["options"][number]): void {
-    const name = flag.names[0] ?? "";
-    if (flag.value === undefined || word === null) this.args.push(name);
-    else if (flag.config !== undefined) this.config.push(`${flag.config} = ${quoted(this.#revealed(word))}`);
-    else if (flag.into !== undefined) this.environment[flag.into] = this.settled(flag.value, word, name);
-    else this.args.push(name, this.settled(flag.value, word, name));
-  }
-
-  operand({ rule, word }: Reading["operands"][number], program: string): void {
-    const what = `an operand of ${program}`;
-    this.args.push(rule === null ? expand(word, this.#values) : this.settled(rule, word, what));
-  }
-
-  variable({ name, rule, word }: Reading["environment"][number]): void {
-    const [part] = word.parts;
-    const secret =
-      rule.is === "secret" && part?.is === "variable"
-        ? this.#values.secret(part.name, this.#target.place)
-        : undefined;
-    this.environment[name] = secret?.reveal() ?? this.settled(rule, word, name);
-  }
+/** The text of a part with secrets in it: for places that nobody but the program sees. */
+function revealed(part: Part, { values, target }: Ground): string {
+  if (part.is === "text") return part.text;
+  if (part.is === "capture") return values.capture(part.name);
+  return values.isSecret(part.name)
+    ? values.secret(part.name, target.place).reveal()
+    : values.variable(part.name);
 }
 
 /** A value in curl's configuration; a line break would begin another option. */
@@ -97,37 +67,76 @@ function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
+function optionSink({ flag, word }: Reading["options"][number], ground: Ground): Sink {
+  const name = flag.names[0] ?? "";
+  if (flag.value === undefined || word === null) return { to: "argument", texts: [name] };
+  if (flag.config !== undefined) {
+    const text = word.parts.map((part) => revealed(part, ground)).join("");
+    return { to: "config", line: `${flag.config} = ${quoted(text)}\n` };
+  }
+  const text = settled(flag.value, word, name, ground);
+  return flag.into === undefined
+    ? { to: "argument", texts: [name, text] }
+    : { to: "environment", name: flag.into, text };
+}
+
+function operandSink({ rule, word }: Reading["operands"][number], program: string, ground: Ground): Sink {
+  const text =
+    rule === null ? expand(word, ground.values) : settled(rule, word, `an operand of ${program}`, ground);
+  return { to: "argument", texts: [text] };
+}
+
+function variableSink({ name, rule, word }: Reading["environment"][number], ground: Ground): Sink {
+  const [part] = word.parts;
+  const isSecret = rule.is === "secret" && part?.is === "variable";
+  const text = isSecret
+    ? ground.values.secret(part.name, ground.target.place).reveal()
+    : settled(rule, word, name, ground);
+  return { to: "environment", name, text };
+}
+
 /** What the program always gets, with the place's host and port for those who did not write them. */
 function setsOf({ sets = {} }: ExecutableRule, { host, port }: Place): Readonly<Record<string, string>> {
   const known: Readonly<Record<string, string>> = { "{host}": host ?? "", "{port}": String(port ?? "") };
   return Object.fromEntries(Object.entries(sets).map(([name, text]) => [name, known[text] ?? text]));
 }
 
-function inputOf({ input }: ExecutableRule, config: readonly string[], place: Place): string | null {
+function inputOf({ input }: ExecutableRule, config: string, place: Place): string | null {
   if (input !== undefined) return JSON.stringify(fillDocument(input, (name) => place.account(name)));
-  return config.length === 0 ? null : `${config.join("\n")}\n`;
+  return config === "" ? null : config;
+}
+
+function queriesOf({ options, operands }: Reading, { values }: Ground): Prepared["queries"] {
+  const valued = [...options.map(({ flag, word }) => ({ rule: flag.value, word })), ...operands];
+  return valued.flatMap(({ rule, word }) =>
+    rule?.is === "query" && word !== null ? [{ guard: rule.guard, text: expand(word, values) }] : [],
+  );
 }
 
 /** Puts values in place of variables and holds every one against its rule. Throws a CommandRefused. */
 export function prepare(reading: Reading, target: Target, values: Vocabulary): Prepared {
   const { rule, form } = reading;
-  const sinks = new Sinks(values, target);
-  const options = (): void => reading.options.forEach((option) => sinks.option(option));
-  const operands = (): void => reading.operands.forEach((operand) => sinks.operand(operand, rule.name));
-  for (const add of rule.operandsFirst === true ? [operands, options] : [options, operands]) add();
-  reading.environment.forEach((variable) => sinks.variable(variable));
+  const ground = { values, target };
+  const options = reading.options.map((option) => optionSink(option, ground));
+  const operands = reading.operands.map((operand) => operandSink(operand, rule.name, ground));
+  const variables = reading.environment.map((variable) => variableSink(variable, ground));
+  const sinks = rule.operandsFirst === true ? [...operands, ...options] : [...options, ...operands];
+  const set = [...options, ...variables].flatMap((sink) =>
+    sink.to === "environment" ? [[sink.name, sink.text] as const] : [],
+  );
+  const config = options.flatMap((sink) => (sink.to === "config" ? [sink.line] : [])).join("");
   return {
     name: rule.name,
-    args: [...(rule.always ?? []), ...sinks.args],
+    args: [...(rule.always ?? []), ...sinks.flatMap((sink) => (sink.to === "argument" ? sink.texts : []))],
     environment: {
       ...target.place.settings(rule.settings ?? {}),
       ...setsOf(rule, target.place),
-      ...sinks.environment,
+      ...Object.fromEntries(set),
     },
-    input: inputOf(rule, sinks.config, target.place),
+    input: inputOf(rule, config, target.place),
     conceals: form.conceals ?? [],
     tool: form.tool ?? null,
-    queries: sinks.queries,
+    queries: queriesOf(reading, ground),
     target,
   };
 }
