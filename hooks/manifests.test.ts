@@ -244,7 +244,7 @@ links:
       },
     ]);
     expect(unreadable).toEqual([]);
-    expect(drawn.facts(sealedSecret)).toEqual({ isSealed: true, gatewayKey: null });
+    expect(drawn.facts(sealedSecret)).toMatchObject({ isSealed: true, gatewayKey: null });
   });
 
   it("a Secret of another namespace cannot be read, and without a recipient nothing is sealed", async () => {

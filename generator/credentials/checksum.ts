@@ -15,13 +15,12 @@ export function credentialsChecksum(entries: readonly SealedEntry[]): string {
   return sha256(lines.join(""));
 }
 
-export interface ChecksumTarget {
-  readonly deployment: string;
-  readonly namespace: string;
+/** A patch for kustomize, in a file of its own: the one thing in the manifests that a first seal makes random. */
+export function checksumPatch(deployments: readonly string[], namespace: string, checksum: string): string {
+  return deployments.map((name) => patchOf(name, namespace, checksum)).join("---\n");
 }
 
-/** A patch for kustomize, in a file of its own: the one thing in the manifests that a first seal makes random. */
-export function checksumPatch({ deployment, namespace }: ChecksumTarget, checksum: string): string {
+function patchOf(deployment: string, namespace: string, checksum: string): string {
   return `apiVersion: "apps/v1"
 kind: "Deployment"
 metadata:

@@ -47,11 +47,18 @@ export interface DerivedEntry {
   readonly prefix: string;
 }
 
+/** What restarts when a credential changes, as long as the output has files in its folder. */
+export interface Restarted {
+  readonly deployment: string;
+  readonly folder: string;
+}
+
 /** What the sealing step works from. */
 export interface SealFacts {
   readonly credentials: CredentialFacts;
   /** `null` when the Secret holds the credentials and nothing else. */
   readonly gatewayKey: DerivedEntry | null;
+  readonly restarted: readonly Restarted[];
 }
 
 /** The hooks that say it: names and sources, and what the Secret holds beside them. */

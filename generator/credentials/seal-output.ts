@@ -136,13 +136,17 @@ async function sealFiles(
   return sealed;
 }
 
-function checksumFile({ topology, seal: { credentials } }: OutputToSeal, secret: string): GeneratedFile {
-  const { name, namespace } = credentials.secret;
-  const target = { deployment: name.replace(/-credentials$/, ""), namespace };
-  const patch = checksumPatch(
-    target,
-    credentialsChecksum(readSealedNames(SECRET_FILE, secret, "secret").entries),
-  );
+function checksumFile(
+  { topology, tree, seal: { credentials, restarted } }: OutputToSeal,
+  secret: string,
+): GeneratedFile | null {
+  const paths = [...tree.keys()];
+  const deployments = restarted
+    .filter(({ folder }) => paths.some((path) => path.startsWith(`${folder}/`)))
+    .map(({ deployment }) => deployment);
+  if (deployments.length === 0) return null;
+  const { entries } = readSealedNames(SECRET_FILE, secret, "secret");
+  const patch = checksumPatch(deployments, credentials.secret.namespace, credentialsChecksum(entries));
   return { kind: "sealed", from: FROM, text: header(CHECKSUM_FILE, topology.source) + patch };
 }
 
@@ -165,7 +169,8 @@ async function sealWhole(
   const sealed = await sealFiles(output, around, before, entries);
   const tree = new Map(output.tree);
   for (const [path, { text }] of sealed) tree.set(path, { kind: "sealed", from: FROM, text });
-  tree.set(CHECKSUM_FILE, checksumFile(output, sealed.get(SECRET_FILE)?.text ?? ""));
+  const checksum = checksumFile(output, sealed.get(SECRET_FILE)?.text ?? "");
+  if (checksum !== null) tree.set(CHECKSUM_FILE, checksum);
   const known = resolutions.flatMap(({ credential: { name }, value }) =>
     value === undefined ? [] : [{ name, value }],
   );

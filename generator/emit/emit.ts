@@ -95,8 +95,10 @@ export interface Emission {
 
 function sealFacts(facts: Facts): SealFacts | null {
   const credentials = facts[CREDENTIALS_HOOK] as SealFacts["credentials"] | undefined;
-  const secret = facts[SECRET_HOOK] as Pick<SealFacts, "gatewayKey"> | undefined;
-  return credentials === undefined ? null : { credentials, gatewayKey: secret?.gatewayKey ?? null };
+  const secret = facts[SECRET_HOOK] as Omit<SealFacts, "credentials"> | undefined;
+  if (credentials === undefined) return null;
+  const { gatewayKey = null, restarted = [] } = secret ?? {};
+  return { credentials, gatewayKey, restarted };
 }
 
 /** Sorted by path; sizes and digests are worked out for those that ask. */

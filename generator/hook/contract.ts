@@ -117,5 +117,6 @@ export type {
   CredentialFacts,
   DerivedEntry,
   LinkCredentials,
+  Restarted,
 } from "../credentials/credential.ts";
 export type { CompiledTool, McpLink, PlaybookQuestion, Report, Topology };

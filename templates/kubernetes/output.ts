@@ -68,7 +68,7 @@ function companions(deployed: Deployed, operated: object): readonly FileSpec[] {
 function kustomization(deployed: Deployed, applied: readonly FileSpec[]): readonly FileSpec[] {
   const { topology, facts, own } = deployed;
   const folder = folderOf(topology);
-  const secret = secretDelivery(topology, facts);
+  const secret = secretDelivery(topology, facts, own.length > 0);
   const view = {
     ...secret,
     folder,

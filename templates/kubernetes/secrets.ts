@@ -18,12 +18,12 @@ export interface SecretDelivery {
   readonly isSealedApart: boolean;
 }
 
-export function secretDelivery({ server }: Topology, facts: Facts): SecretDelivery {
+export function secretDelivery({ server }: Topology, facts: Facts, hasPods: boolean): SecretDelivery {
   const { isSealed } = factsOf<typeof sealedSecretHook>(facts, "sealed-secret");
   return {
     resources: isSealed && server.gitops === "flux" ? [SEALED] : [],
     generators: isSealed && server.gitops === "argocd" ? [GENERATOR] : [],
-    patches: isSealed && server.delivery === "kubernetes" ? [CHECKSUM_PATCH] : [],
+    patches: isSealed && hasPods ? [CHECKSUM_PATCH] : [],
     isSealedApart: isSealed && server.gitops === "none",
   };
 }
