@@ -15,6 +15,7 @@ export const ExitCode = {
 const EXPECTED = new Set([
   "LockedError",
   "ManifestError",
+  "SealError",
   "StackFileError",
   "UnknownEnvironmentError",
   "UnsafePathError",
