@@ -109,7 +109,11 @@ const edit = fc.oneof(
       by < 0 ? text.slice(Math.min(-by, text.length - text.trimStart().length)) : " ".repeat(by) + text;
   }),
   fc
-    .tuple(at, fc.nat({ max: 60 }), fc.constantFrom(..."#:-\"'|>{}[],&*!%@` \t\\="))
+    .tuple(
+      at,
+      fc.nat({ max: 60 }),
+      fc.constantFrom(..."#:-\"'|>{}[],&*!%@` \t\r\0\u007F\u0085\u2028\uFEFF\\="),
+    )
     .map(([line, column, character]) => (lines: string[]) => {
       const text = lines[line] ?? "";
       lines[line] = text.slice(0, column) + character + text.slice(column);

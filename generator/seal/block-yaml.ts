@@ -32,11 +32,20 @@ function refuse(reader: Reader, line: Line | undefined): never {
   throw new SealError(reader.path, "bad-syntax", `${where} is not as SOPS writes YAML`);
 }
 
+const BLANK = 0x20;
+
+/** Only the one blank counts: what else there is that looks like one is text. */
+function blanksOf(line: string): number {
+  let count = 0;
+  while (line.charCodeAt(count) === BLANK) count++;
+  return count;
+}
+
 function lineAt({ lines, at }: Reader): Line | undefined {
   const line = lines[at];
   if (line === undefined) return undefined;
-  const text = line.trimStart();
-  return { number: at + 1, indent: line.length - text.length, text };
+  const indent = blanksOf(line);
+  return { number: at + 1, indent, text: line.slice(indent) };
 }
 
 /** The next line that says something; it is not taken until the reader goes on. */
@@ -79,12 +88,13 @@ function literal(reader: Reader, parent: Line): string {
   return body;
 }
 
-/** A plain text ends before a comment on its line. */
+/** A plain text ends before a comment on its line; an encrypted value has no blank, and so no comment. */
 function plain(reader: Reader, line: Line, text: string): string {
-  const comment = text.indexOf(" #");
-  const value = comment === -1 ? text : text.slice(0, comment).trimEnd();
-  if (SPECIAL.test(value) || value.includes(": ") || /[: ]$/.test(value)) return refuse(reader, line);
-  return value;
+  const comment = text.includes(" ") ? text.indexOf(" #") : -1;
+  const value = comment === -1 ? text : text.slice(0, comment).replace(/ +$/, "");
+  const isPlain = !SPECIAL.test(value) && !value.endsWith(":");
+  if (isPlain && !value.includes(" ")) return value;
+  return isPlain && !value.includes(": ") && !value.endsWith(" ") ? value : refuse(reader, line);
 }
 
 function scalar(reader: Reader, line: Line, text: string): Tree {
@@ -122,7 +132,8 @@ function readList(reader: Reader, indent: number): readonly Tree[] {
   const list: Tree[] = [];
   for (let line = nextLine(reader); line !== undefined; line = nextLine(reader)) {
     if (line.indent !== indent || !line.text.startsWith("- ")) break;
-    const text = line.text.slice(2).trimStart();
+    const behindDash = line.text.slice(2);
+    const text = behindDash.slice(blanksOf(behindDash));
     if (KEY.test(text)) {
       reader.item = { ...line, indent: indent + line.text.length - text.length, text };
       list.push(readMap(reader, reader.item.indent));
@@ -134,15 +145,13 @@ function readList(reader: Reader, indent: number): readonly Tree[] {
   return list;
 }
 
-/** Whatever is neither a character to be read nor a newline; SOPS escapes all of these. */
-const CONTROL = /[^\n\u0020-\u007E\u00A0-\uFFFC]/;
-
 /** The one document of the file, a map. */
 export function readBlockYaml(path: string, text: string): ReadonlyMap<string, Tree> {
-  const control = CONTROL.exec(text);
-  if (control !== null) {
-    const line = text.slice(0, control.index).split("\n").length;
-    throw new SealError(path, "bad-syntax", `line ${line} has a character that cannot be seen`);
+  // Tabs and carriage returns are what readers of YAML take differently; SOPS escapes both.
+  const other = Math.max(text.indexOf("\t"), text.indexOf("\r"));
+  if (other !== -1) {
+    const line = text.slice(0, other).split("\n").length;
+    throw new SealError(path, "bad-syntax", `line ${line} has a tab or a carriage return`);
   }
   const reader: Reader = { path, lines: text.split("\n"), at: 0, item: undefined };
   const map = readMap(reader, 0);
