@@ -55,6 +55,7 @@ function credentialsOf({ link, family, environment }: LinkModule): LinkCredentia
       name,
       doc: spec.doc,
       optional: spec.optional === true,
+      ...(spec.conditional === true ? { conditional: true } : {}),
       source: link.credentials[name] ?? { from: "implied", name },
       length: lengthOf(spec),
       path: link.path,

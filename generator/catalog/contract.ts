@@ -60,6 +60,8 @@ export interface CredentialSpec {
   readonly optional?: true;
   /** The service makes the value, as with an API token, so that it must be given; else it is made here, once. */
   readonly issued?: true;
+  /** Needed with some settings only; the tools themselves refuse to start when it is missing then. */
+  readonly conditional?: true;
   /** A key of our own that is compared by its digest: it is made longer than a password. */
   readonly key?: true;
 }

@@ -8,6 +8,8 @@ export interface Credential {
   readonly doc: string;
   /** The server starts and works without it. */
   readonly optional: boolean;
+  /** The tools themselves say when it is needed and missing. */
+  readonly conditional?: true;
   /** Where the value comes from; `implied` when nothing was written. */
   readonly source: SecretReference;
   /** Characters of the value that is made when no source has one; `null` when only the service can make it. */

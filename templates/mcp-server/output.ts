@@ -29,7 +29,9 @@ function modulePath({ link }: LinkModule): string {
 /** What the server refuses to start without; its own key is the front door's affair. */
 function requiredCredentials({ links }: CredentialFacts): Readonly<Record<string, string>> {
   const required = links.flatMap(({ link, credentials }) =>
-    credentials.filter(({ optional }) => !optional).map(({ name }) => [name, link] as const),
+    credentials
+      .filter(({ optional, conditional }) => !optional && conditional !== true)
+      .map(({ name }) => [name, link] as const),
   );
   return Object.fromEntries(required.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

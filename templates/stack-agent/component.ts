@@ -19,7 +19,12 @@ export const stackAgent = defineComponent<typeof module>({
       { name: "URL", value: `http://${host ?? ""}:${port ?? ""}` },
     ],
     credentials: () => [
-      { name: "TOKEN", doc: "Token that the server sends to the stack agent, and only it.", key: true },
+      {
+        name: "TOKEN",
+        doc: "Token that the server sends to the stack agent, and only it.",
+        key: true,
+        conditional: true,
+      },
     ],
   },
 });
