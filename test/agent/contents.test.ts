@@ -194,7 +194,8 @@ describe("what shop's resources say", () => {
       name: "diagnose_component",
       arguments: { component_name: "kafka" },
     });
-    const { text } = messages[0]?.content as { text: string };
+    const content = messages[0]?.content;
+    const text = content?.type === "text" ? content.text : "";
     const order = [
       "query_topology",
       "outbound",
