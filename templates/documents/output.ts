@@ -3,7 +3,7 @@ import type { FileSpec, Generation, Topology } from "#hook";
 import type writeGatesHook from "../../hooks/write-gates.ts";
 import type accessMatrixHook from "../../hooks/access-matrix.ts";
 import type surfaceHook from "../../hooks/surface.ts";
-import type { SurfaceTool } from "../../hooks/surface.ts";
+import type { SurfacePrompt, SurfaceTool } from "../../hooks/surface.ts";
 
 const HERE = "templates/documents";
 
@@ -78,6 +78,18 @@ function linkViews(tools: readonly SurfaceTool[], { links }: Generation): readon
     access: link.access,
     tools: tools.filter((tool) => tool.link === link.id).map(toolView),
   }));
+}
+
+function promptView({ name, title, description, arguments: args }: SurfacePrompt): object {
+  return {
+    name,
+    title,
+    description,
+    parameters: args.map(({ name: argument, required }) => ({
+      name: argument,
+      isOptional: required !== true,
+    })),
+  };
 }
 
 /** More boxes than this are no picture any more, and most viewers refuse them. */
@@ -162,7 +174,7 @@ function unreachable(topology: Topology): {
 export default defineOutput({
   name: "documents",
   files: (topology, facts, generation) => {
-    const { tools } = factsOf<typeof surfaceHook>(facts, "surface");
+    const { tools, prompts, resources } = factsOf<typeof surfaceHook>(facts, "surface");
     const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const hidden = unreachable(topology);
@@ -187,7 +199,14 @@ export default defineOutput({
     });
     return [
       rendered("README.md", "readme.md.hbs", { links }),
-      rendered("docs/TOOLS.md", "tools.md.hbs", { links, hasLinks: links.length > 0 }),
+      rendered("docs/TOOLS.md", "tools.md.hbs", {
+        links,
+        hasLinks: links.length > 0,
+        resources,
+        hasResources: resources.length > 0,
+        prompts: prompts.map(promptView),
+        hasPrompts: prompts.length > 0,
+      }),
       rendered("docs/ACCESS.md", "access.md.hbs", { matrix }),
       rendered("docs/GOVERNANCE.md", "governance.md.hbs", {
         writes,

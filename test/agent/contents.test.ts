@@ -60,6 +60,10 @@ describe.each([
     }
   });
 
+  it("S27: the client is told to begin with the guide", () => {
+    expect(booted.client.getInstructions()).toContain("Read stack://guide/api first.");
+  });
+
   it("S28: every prompt that is listed can be got, with values that its arguments complete to", async () => {
     const { prompts } = await booted.client.listPrompts();
     expect(prompts.map((prompt) => prompt.name)).toEqual([
