@@ -14,7 +14,8 @@ function subsOf(index: number): readonly SubComponentData[] {
     kind: "database",
     section: "databases",
     attributes: { database: `db_${index}_${at}`, username: at === 0 ? `user_${index}` : null },
-    secrets: ["password"],
+    // With a password and no user of its own it would be its own user.
+    secrets: at === 0 ? ["password"] : [],
   }));
 }
 

@@ -26,7 +26,7 @@ export interface SurfacePrompt {
   readonly link: string;
   readonly title: string;
   readonly description: string;
-  readonly arguments: readonly unknown[];
+  readonly arguments: readonly Readonly<Record<string, string | boolean>>[];
   readonly hash: string;
 }
 

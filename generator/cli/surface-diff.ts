@@ -9,6 +9,8 @@ interface LockedTool {
 }
 export interface SurfaceLock {
   readonly tools: readonly LockedTool[];
+  readonly prompts: readonly { readonly name: string }[];
+  readonly resources: readonly { readonly uri: string }[];
   readonly credentials: readonly string[];
   readonly egress: readonly string[];
   readonly flags: Readonly<Record<string, boolean>>;
@@ -19,7 +21,7 @@ export interface SurfaceDiff {
   readonly loses: readonly string[];
 }
 
-const EMPTY: SurfaceLock = { tools: [], credentials: [], egress: [], flags: {} };
+const EMPTY: SurfaceLock = { tools: [], prompts: [], resources: [], credentials: [], egress: [], flags: {} };
 const REACH = ["read", "propose", "write"];
 
 function listDiff(what: string, before: readonly string[], after: readonly string[]): SurfaceDiff {
@@ -54,6 +56,16 @@ export function surfaceDiff(previous: SurfaceLock | undefined, next: SurfaceLock
       const was = old.get(tool.name);
       return was === undefined ? [] : [toolDiff(was, tool)];
     }),
+    listDiff(
+      "prompt",
+      before.prompts.map(({ name }) => name),
+      after.prompts.map(({ name }) => name),
+    ),
+    listDiff(
+      "resource",
+      before.resources.map(({ uri }) => uri),
+      after.resources.map(({ uri }) => uri),
+    ),
     listDiff("credential", before.credentials, after.credentials),
     listDiff("egress", before.egress, after.egress),
     listDiff("write flag", openFlags(before), openFlags(after)),

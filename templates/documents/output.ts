@@ -6,7 +6,7 @@ import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import { runbookView } from "./runbook.ts";
-import type { SurfaceTool } from "../../hooks/surface.ts";
+import type { SurfacePrompt, SurfaceTool } from "../../hooks/surface.ts";
 
 const HERE = "templates/documents";
 
@@ -81,6 +81,18 @@ function linkViews(tools: readonly SurfaceTool[], { links }: Generation): readon
     access: link.access,
     tools: tools.filter((tool) => tool.link === link.id).map(toolView),
   }));
+}
+
+function promptView({ name, title, description, arguments: args }: SurfacePrompt): object {
+  return {
+    name,
+    title,
+    description,
+    parameters: args.map(({ name: argument, required }) => ({
+      name: argument,
+      isOptional: required !== true,
+    })),
+  };
 }
 
 /** More boxes than this are no picture any more, and most viewers refuse them. */
@@ -165,7 +177,7 @@ function unreachable(topology: Topology): {
 export default defineOutput({
   name: "documents",
   files: (topology, facts, generation) => {
-    const { tools } = factsOf<typeof surfaceHook>(facts, "surface");
+    const { tools, prompts, resources } = factsOf<typeof surfaceHook>(facts, "surface");
     const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const hidden = unreachable(topology);
@@ -190,7 +202,14 @@ export default defineOutput({
     });
     return [
       rendered("README.md", "readme.md.hbs", { links }),
-      rendered("docs/TOOLS.md", "tools.md.hbs", { links, hasLinks: links.length > 0 }),
+      rendered("docs/TOOLS.md", "tools.md.hbs", {
+        links,
+        hasLinks: links.length > 0,
+        resources,
+        hasResources: resources.length > 0,
+        prompts: prompts.map(promptView),
+        hasPrompts: prompts.length > 0,
+      }),
       rendered("docs/ACCESS.md", "access.md.hbs", { matrix }),
       rendered("docs/GOVERNANCE.md", "governance.md.hbs", {
         writes,

@@ -1,10 +1,20 @@
+import { readFileSync } from "node:fs";
 import type { ToolFault } from "#runtime/fault";
 import { createEngine } from "#runtime/stack-agent/engine";
-import { describe, expect, it } from "vitest";
+import type { Engine } from "#runtime/stack-agent/engine";
+import type { TopologyData } from "#runtime/stack-agent/topology-data";
+import { beforeAll, describe, expect, it } from "vitest";
 import { faultOf } from "../../test/harness/fault.ts";
-import { SHOP } from "../../test/harness/shop-data.ts";
+import { treeOf } from "../../test/harness/in-process.ts";
 
-const engine = createEngine(SHOP);
+/** What is generated from `stacks/shop.yaml`; `live.test.ts` runs the same commands on real servers. */
+let engine: Engine;
+beforeAll(async () => {
+  const drawing = readFileSync(new URL("../../stacks/shop.yaml", import.meta.url), "utf8");
+  const text = (await treeOf(drawing, "shop")).get("agent/topology.json")?.text ?? "";
+  engine = createEngine(JSON.parse(text) as TopologyData);
+});
+
 const rows = (body: object): readonly object[] => engine.query(body).rows;
 const refused = (body: unknown): ToolFault => faultOf(() => engine.query(body));
 
@@ -47,7 +57,7 @@ describe("the queries of the source, on the shop", () => {
         `-U ${user} -d ${database} -c "SELECT 1"`,
       on_failure: "kubectl get pods -n db -l cnpg.io/cluster --no-headers",
     });
-    // The source runs it and answers passed; without a run the answer is what would be run.
+    // The source runs it and answers passed, with output 1: live.test.ts does so on a real PostgreSQL.
     expect(rows(body)).toEqual([psql("app_db", "app_user"), psql("keycloak_db", "keycloak")]);
     expect(engine.query(body).warnings).toEqual([
       "no link leads there, a run would answer not_linked: cnpg/keycloak_db",
@@ -113,7 +123,47 @@ describe("the queries of the source, on the shop", () => {
     ]);
   });
 
-  it("S24: a run is refused and says what works", () => {
+  it("S22: the links of the shop that the source's table of queries asks for", () => {
+    expect(rows({ source: "kafka" })).toEqual(rows({ source: "type:kafka" }));
+    expect(rows({ source: "namespace:db" })).toMatchObject([{ name: "cnpg" }]);
+    expect(rows({ source: "group:backend" })).toMatchObject([{ name: "fastapi" }]);
+    expect(rows({ source: "kafka", target: "attributes" })).toEqual([
+      {
+        name: "kafka",
+        host: "kafka-kafka-bootstrap.kafka.svc.cluster.local",
+        port: 9092,
+        is_external: false,
+      },
+    ]);
+    expect(rows({ source: "all", where: { type: "kafka" } })).toHaveLength(1);
+    expect(rows({ source: "all", where: { name__contains: "prometheus" } })).toHaveLength(2);
+    expect(rows({ source: "all", where: { namespace__exists: false } })).toMatchObject([
+      { name: "sre_prometheus" },
+    ]);
+    expect(rows({ source: "all", where: { type__in: ["kafka", "valkey"] } })).toHaveLength(2);
+    expect(rows({ source: "all", target: "attributes", where: { port__gt: 9090 } })).toMatchObject([
+      { name: "kafka", port: 9092 },
+    ]);
+  });
+
+  it("S23: every variable of the source's table, on the shop", () => {
+    const one = (body: object): object | undefined => rows({ ...body, dry_run: true })[0];
+    const cnpg = { source: "cnpg", target: "sub_components" };
+    expect(
+      one({ ...cnpg, command: "{namespace} {name} {port} {password} {database} {username} {host}" }),
+    ).toEqual({
+      name: "app_db",
+      command: "db cnpg 5432 *** app_db app_user cluster-db-rw.db.svc.cluster.local",
+    });
+    const links = { source: "kafka", target: "links_from", where: { linked_name: "fastapi" } };
+    expect(one({ ...links, command: "{link_name} {linked_namespace} {linked_is_external}" })).toEqual({
+      name: "fastapi",
+      // The source prints messaging for the other end of this link; the shop's fastapi stands in app.
+      command: "fastapi-kafka_topic app false",
+    });
+  });
+
+  it("S24: the engine itself runs nothing, and says what works", () => {
     const fault = refused({ source: "kafka", command: "true" });
     expect(fault.code).toBe("command_mode_off");
     expect(fault.hint).toContain("dry_run: true");

@@ -85,7 +85,7 @@ describe("the server with the agent as a service", () => {
     expect(JSON.stringify(answer)).not.toContain(token);
     await expect(
       bootServer(shop.folder, { MCP_AGENT_TOKEN: "", MCP_AGENT_URL: where(agent.port) }),
-    ).rejects.toThrow("no value for MCP_AGENT_TOKEN (mcp->stack_agent)");
+    ).rejects.toThrow("MCP_AGENT_TOKEN is not set, but MCP_AGENT_URL is");
   });
 
   it("S26: an agent that is not there is a fault of its own, and says no address", async () => {

@@ -50,9 +50,26 @@ describe("redactor", () => {
     ["Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"],
     ['{\\"password\\": \\"hunter2\\"}', '{\\"password\\": [redacted]}'],
     ["api_key='k 1' x", "api_key=[redacted] x"],
+    ["PGPASSWORD={password} psql -h {host}", "PGPASSWORD={password} psql -h {host}"],
+    ["password={not a variable}", "password=[redacted] a variable}"],
     ["-----BEGIN PRIVATE KEY-----\nProc-Type: 4\nabc\n-----END PRIVATE KEY----- tail", "[redacted] tail"],
     ["-----BEGIN EC PRIVATE KEY-----\nabc", "[redacted]"],
   ])("makes of %s: %s", (text, expected) => expect(redactorFor().text(text).value).toBe(expected));
+
+  it("leaves what a schema says about a secret, and hides what else stands beside it", () => {
+    const described = {
+      securitySchemes: { apiKey: { type: "apiKey", in: "header", name: "X-API-Key" } },
+      properties: { password: { type: "string", minLength: 12 }, token: { $ref: "#/components/Token" } },
+    };
+    expect(redactorFor().value(described)).toEqual({ value: described, count: 0 });
+    for (const held of [{ type: "string", default: "hunter22" }, { value: "hunter22" }, ["hunter22"]]) {
+      expect(JSON.stringify(redactorFor().value({ password: held }).value)).not.toContain("hunter22");
+    }
+    const learned = redactorFor("s3cret-value").value({
+      password: { type: "string", title: "s3cret-value" },
+    });
+    expect(JSON.stringify(learned.value)).not.toContain("s3cret-value");
+  });
 
   it("counts what it replaces, in keys and values", () => {
     const { value } = redactorFor("s3cret-value");
