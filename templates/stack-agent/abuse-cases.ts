@@ -264,7 +264,7 @@ const SUBSTITUTION = [
     `${PSQL} -c "SELECT {env}{topic}"`,
     "test {nothing} = x",
   ]),
-  ...each("unresolved", "grafana", ["test {password} = x"]),
+  ...each("unresolved", "kafka", ["test {topic}{x} = x"]),
 ];
 
 /** Variables of the child's environment that change what a program does. */
@@ -958,7 +958,12 @@ const ROWS = [
     "pg_isready -h {host} -p {port}",
     "kubectl get pods -n {namespace}",
   ]),
-  ...each("not_linked", "grafana", [`curl -s ${HERE}/api/health`, "kubectl get pods -n {namespace}"]),
+  ...each("not_linked", "grafana", [
+    "test 1 = 1",
+    "test {name} = x",
+    `curl -s ${HERE}/api/health`,
+    "kubectl get pods -n {namespace}",
+  ]),
   ...each("not_allowed", "cache", [
     `curl -s ${HERE}/`,
     "psql -h {host} -c 'SELECT 1'",

@@ -205,11 +205,12 @@ describe("S24: what a program starts ends with it", () => {
 });
 
 describe("S24: what a program takes is bounded", () => {
-  it("in time", { timeout: 40_000 }, async () => {
+  it("in time", { timeout: 60_000 }, async () => {
     const started = performance.now();
-    const { result } = await whole("sleep 300", { ...ROW, on_failure: PSQL.replace("SELECT 1", "SELECT 2") });
-    expect(result).toMatchObject({ status: "timeout", exit_code: 124, on_failure: { status: "timeout" } });
-    expect(performance.now() - started).toBeLessThan(35_000);
+    const script = 'case "$*" in *x2*) echo diagnosis ;; *) sleep 300 ;; esac';
+    const { result } = await whole(script, { ...ROW, on_failure: PSQL.replace("SELECT 1", "TABLE x2") });
+    expect(result).toMatchObject({ status: "timeout", exit_code: 124, on_failure: { output: "diagnosis" } });
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 
   it("in time for all rows together", async () => {
@@ -276,10 +277,7 @@ describe("S24: what a program takes is bounded", () => {
   });
 
   it("in number: only so many run at once, and only so many wait", async () => {
-    observer.replace(
-      "psql",
-      `n=$(find /proc -maxdepth 2 -name environ -exec grep -sl TOPOGATE_RUN= {} + | wc -l); sleep 0.3; echo running`,
-    );
+    observer.replace("psql", "sleep 0.2");
     const calls = Array.from({ length: 80 }, () =>
       tests.run(ROW).then(({ data }) => (data as { results: readonly Result[] }).results[0]),
     );
