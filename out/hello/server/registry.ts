@@ -24,5 +24,5 @@ export const registry: Registry = {
     run_test: { link: "mcp->stack_agent", access: "read", flag: null },
   },
   flags: { MCP_POSTGRESQL_WRITE_ACCESS: false },
-  credentials: { MCP_AGENT_TOKEN: "mcp->stack_agent", MCP_POSTGRESQL_APP_PASSWORD: "mcp->postgresql" },
+  credentials: { MCP_POSTGRESQL_APP_PASSWORD: "mcp->postgresql" },
 };

@@ -47,9 +47,5 @@ export const registry: Registry = {
     valkey_type_and_ttl: { link: "mcp->valkey", access: "read", flag: null, limits: { perTool: "10/min" } },
   },
   flags: { MCP_CNPG_WRITE_ACCESS: false, MCP_VALKEY_WRITE_ACCESS: false },
-  credentials: {
-    MCP_AGENT_TOKEN: "mcp->stack_agent",
-    MCP_CNPG_APP_DB_PASSWORD: "mcp->cnpg",
-    MCP_VALKEY_PASSWORD: "mcp->valkey",
-  },
+  credentials: { MCP_CNPG_APP_DB_PASSWORD: "mcp->cnpg", MCP_VALKEY_PASSWORD: "mcp->valkey" },
 };

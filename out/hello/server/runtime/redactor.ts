@@ -1,3 +1,4 @@
+import { describesSecret } from "#runtime/described-secret";
 import { mapStrings } from "#runtime/map-strings";
 import { plainText } from "#runtime/plain-text";
 
@@ -24,6 +25,7 @@ interface Shape {
   readonly mark: string;
 }
 
+// A variable such as {password} only says where a secret would go.
 // Every quantifier is bounded or ends where the next match may start, so that hostile text costs linear time.
 const SHAPES: readonly Shape[] = [
   {
@@ -41,7 +43,7 @@ const SHAPES: readonly Shape[] = [
   },
   {
     pattern:
-      /((?:password|passwd|secret|token|api[_-]?key|authorization|private[_-]?key)\\?["']?\s{0,3}[:=]\s{0,3})(?!\[redacted\]|\*\*\*|\\?["']?(?:Bearer|Basic|Token|Digest)\s)(?:\\?"[^"\\]{1,4096}\\?"?|'[^']{1,4096}'?|[^\s"',;&}\]]{1,4096})/gi,
+      /((?:password|passwd|secret|token|api[_-]?key|authorization|private[_-]?key)\\?["']?\s{0,3}[:=]\s{0,3})(?!\[redacted\]|\*\*\*|\{[a-z_]{1,64}\}|\\?["']?(?:Bearer|Basic|Token|Digest)\s)(?:\\?"[^"\\]{1,4096}\\?"?|'[^']{1,4096}'?|[^\s"',;&}\]]{1,4096})/gi,
     mark: MARK,
   },
 ];
@@ -146,7 +148,8 @@ export function createRedactor(): Redactor {
         mapStrings(value, {
           text: (text) => redact(text, onMatch),
           key: (key) => replaceForms(plainText(key), onMatch),
-          member: (key, held) => (namesSecret(key) ? hideSecret(key, held, onMatch) : undefined),
+          member: (key, held) =>
+            namesSecret(key) && !describesSecret(held) ? hideSecret(key, held, onMatch) : undefined,
         }),
       ),
   };

@@ -12,7 +12,7 @@ import { NO_WHERE, parseQuery } from "./query.ts";
 import type { Command, Query } from "./query.ts";
 import { isReached, reachOf } from "./reach.ts";
 import type { Reach } from "./reach.ts";
-import { answerRow, listedRows, rowsOf } from "./rows.ts";
+import { answerRow, rowsOf } from "./rows.ts";
 import { nodesOf } from "./source.ts";
 import { stackStructure } from "./structure.ts";
 import type { StackStructure } from "./structure.ts";
@@ -163,14 +163,14 @@ function readyComponents(query: Query, nodes: readonly Node[]): Ready {
 }
 
 /** What a query that filters and picks nothing finds without a walk; `null` for any other. */
-function readyRows({ index }: State, query: Query, nodes: readonly Node[]): Ready | null {
+function readyRows(query: Query, nodes: readonly Node[]): Ready | null {
   const { target, where, select, command, cursor, include_mcp, limit } = query;
   if (where !== NO_WHERE || select !== null || command !== null) return null;
   if (target === "component") return readyComponents(query, nodes);
   const [only] = nodes;
   const isLinks = target === "links_to" || target === "links_from";
   if (!isLinks || include_mcp || cursor !== null || only === undefined || nodes.length > 1) return null;
-  const rows = listedRows(index, only, target);
+  const rows = target === "links_to" ? only.linksTo : only.linksFrom;
   return limit === null || rows.length <= limit ? { rows, next: null } : null;
 }
 
@@ -180,7 +180,7 @@ function answer(state: State, body: unknown): Answer {
   const query = parseQuery(body);
   if (query.command !== null && !query.command.dry_run) refuseRun();
   const nodes = nodesOf(state.index, query.source);
-  const ready = readyRows(state, query, nodes);
+  const ready = readyRows(query, nodes);
   if (ready !== null) {
     const { rows } = ready;
     const total = query.target === "component" ? nodes.length : rows.length;

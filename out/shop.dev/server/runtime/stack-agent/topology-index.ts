@@ -25,10 +25,14 @@ export interface Node {
   readonly whole: Place;
   readonly out: Edge[];
   readonly in: Edge[];
-  /** Its links as they are listed, made when they are first asked for; shared and frozen like `row`. */
-  linksTo: readonly AnswerRow[] | null;
-  linksFrom: readonly AnswerRow[] | null;
+  /** Its links as a query of this component lists them; shared and frozen like `row`. */
+  readonly linksTo: AnswerRow[];
+  /** The same without those of the MCP server. */
+  readonly linksFrom: AnswerRow[];
 }
+
+/** The built-in component that the tools themselves belong to. */
+export const MCP = "mcp";
 
 export interface TopologyIndex {
   readonly data: TopologyData;
@@ -51,11 +55,20 @@ function nodeNamed(byName: ReadonlyMap<string, Node>, name: string): Node {
   return node;
 }
 
+/** A link as it is listed for the component at its near end. */
+export function linkRow(link: LinkData, near: Place, far: Place): AnswerRow {
+  const shown: Record<string, unknown> = { link: link.name, component: far.node.component.name };
+  if (far.sub !== null) shown["sub"] = far.sub.name;
+  if (near.sub !== null) shown["via"] = near.sub.name;
+  if (link.access !== null) shown["access"] = link.access;
+  return Object.freeze(shown);
+}
+
 function newNode(component: ComponentData): Node {
   const { name, type, namespace, group } = component;
   const row = Object.freeze({ name, type, namespace, group });
   const whole: { node: Node; sub: null } = { node: undefined as never, sub: null };
-  const node: Node = { component, row, whole, out: [], in: [], linksTo: null, linksFrom: null };
+  const node: Node = { component, row, whole, out: [], in: [], linksTo: [], linksFrom: [] };
   whole.node = node;
   return node;
 }
@@ -85,6 +98,8 @@ export function buildIndex(data: TopologyData): TopologyIndex {
     const edge: Edge = { link, from: placeIn(byName, link.from), to: placeIn(byName, link.to) };
     edge.from.node.out.push(edge);
     edge.to.node.in.push(edge);
+    edge.from.node.linksTo.push(linkRow(link, edge.from, edge.to));
+    if (link.from.component !== MCP) edge.to.node.linksFrom.push(linkRow(link, edge.to, edge.from));
   }
   return { data, nodes, byName, byType, byNamespace, byGroup };
 }

@@ -1,6 +1,5 @@
-import { MCP } from "./rows.ts";
 import type { EndData, LinkData } from "./topology-data.ts";
-import { placeOf } from "./topology-index.ts";
+import { MCP, placeOf } from "./topology-index.ts";
 import type { TopologyIndex } from "./topology-index.ts";
 
 /** Where the data of one link goes, seen from the end that opens the connection. */

@@ -1,11 +1,8 @@
 import type { Target } from "./query.ts";
 import type { AttributeTable, LinkData, SubComponentData } from "./topology-data.ts";
-import type { AnswerRow, Node, TopologyIndex } from "./topology-index.ts";
-import { labelOf } from "./fields.ts";
+import { MCP, linkRow } from "./topology-index.ts";
+import type { AnswerRow, Node, Place, TopologyIndex } from "./topology-index.ts";
 import type { Row } from "./variables.ts";
-
-/** The built-in component that the tools themselves belong to. */
-export const MCP = "mcp";
 
 /** The rows of one component, in the order of the drawing. */
 export function rowsOf(
@@ -46,15 +43,9 @@ function written(table: AttributeTable): AnswerRow {
 }
 const ROW_NAMES: ReadonlySet<string> = new Set(["name", "kind", "component", "host", "port", "is_external"]);
 
-function linkAnswer(row: Row, link: LinkData, manySources: boolean): AnswerRow {
-  const shown: Record<string, unknown> = {};
-  if (manySources) shown["source"] = row.near.node.component.name;
-  shown["link"] = link.name;
-  shown["component"] = labelOf(row);
-  if (row.far !== null && row.far.sub !== null) shown["sub"] = row.far.sub.name;
-  if (row.near.sub !== null) shown["via"] = row.near.sub.name;
-  if (link.access !== null) shown["access"] = link.access;
-  return shown;
+function linkAnswer(link: LinkData, near: Place, far: Place, manySources: boolean): AnswerRow {
+  const row = linkRow(link, near, far);
+  return manySources ? { source: near.node.component.name, ...row } : row;
 }
 
 /**
@@ -63,18 +54,7 @@ function linkAnswer(row: Row, link: LinkData, manySources: boolean): AnswerRow {
  */
 export function answerRow(row: Row, target: Target, manySources: boolean): AnswerRow {
   const { node, sub } = row.near;
-  if (row.link !== null) return linkAnswer(row, row.link, manySources);
+  if (row.link !== null && row.far !== null) return linkAnswer(row.link, row.near, row.far, manySources);
   if (sub !== null) return subRow(node, sub);
   return target === "attributes" ? attributesRow(node) : node.row;
-}
-
-/** The links of one component as a query lists them that asks for nothing special: made once, however often. */
-export function listedRows(
-  index: TopologyIndex,
-  node: Node,
-  target: "links_to" | "links_from",
-): readonly AnswerRow[] {
-  const make = (): readonly AnswerRow[] =>
-    rowsOf(index, node, target, false).map((row) => Object.freeze(answerRow(row, target, false)));
-  return target === "links_to" ? (node.linksTo ??= make()) : (node.linksFrom ??= make());
 }

@@ -37,9 +37,9 @@ function notLinked(places: readonly Place[], name: string): CommandRefused {
     : new CommandRefused("not_linked", `no link leads to ${names}`, "draw mcp -> it to have it tested");
 }
 
-/** Whether anything that the row is about is linked at all: a program that serves every row asks for that too. */
-function isAboutLinked({ places }: Surroundings): boolean {
-  return places.some(({ reach }) => reach !== null);
+/** Refuses a row that no link of the MCP server leads to, whatever is to be run for it. */
+export function demandLinked({ places }: Surroundings): void {
+  if (places.every(({ reach }) => reach === null)) throw notLinked(places, "anything to test");
 }
 
 function attempt(
@@ -74,7 +74,6 @@ function unsuited(step: ProgramStep, surroundings: Surroundings): CommandRefused
  */
 export function bind(step: ProgramStep, surroundings: Surroundings, values: Vocabulary): Prepared {
   if (step.readings.length === 0) throw notLinked([], step.name);
-  if (!isAboutLinked(surroundings)) throw notLinked(surroundings.places, step.name);
   const pairs = step.readings.flatMap((reading) =>
     suits(reading.rule, surroundings).map((place) => ({ reading, place })),
   );

@@ -1,4 +1,4 @@
-import { bind } from "./bind.ts";
+import { bind, demandLinked } from "./bind.ts";
 import type { Surroundings } from "./bind.ts";
 import { runBuiltin } from "./builtin.ts";
 import { expand } from "./expand.ts";
@@ -86,6 +86,7 @@ async function ready(
 
 /** Rejects with the CommandRefused that a run would meet before its first process; nothing is started. */
 export async function demandRunnable(command: ParsedCommand, context: RunContext): Promise<void> {
+  demandLinked(context);
   for (const step of command.statements.flatMap(({ pipeline }) => pipeline)) {
     if (step.is === "builtin") demandValues(step, context);
     else if (!usesCapture(step)) await judged(step, context, new Map());
@@ -97,6 +98,7 @@ async function prepareAll(
   command: ParsedCommand,
   context: RunContext,
 ): Promise<ReadonlyMap<ParsedStep, Prepared>> {
+  demandLinked(context);
   const found = new Map<ParsedStep, Prepared>();
   for (const step of command.statements.flatMap(({ pipeline }) => pipeline)) {
     if (step.is === "builtin") demandValues(step, context);

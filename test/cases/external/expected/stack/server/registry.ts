@@ -25,5 +25,5 @@ export const registry: Registry = {
     run_test: { link: "mcp->stack_agent", access: "read", flag: null },
   },
   flags: {},
-  credentials: { MCP_AGENT_TOKEN: "mcp->stack_agent" },
+  credentials: {},
 };

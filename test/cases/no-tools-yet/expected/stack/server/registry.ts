@@ -24,5 +24,5 @@ export const registry: Registry = {
     valkey_type_and_ttl: { link: "mcp->valkey", access: "read", flag: null },
   },
   flags: { MCP_VALKEY_WRITE_ACCESS: false },
-  credentials: { MCP_AGENT_TOKEN: "mcp->stack_agent", MCP_VALKEY_PASSWORD: "mcp->valkey" },
+  credentials: { MCP_VALKEY_PASSWORD: "mcp->valkey" },
 };

@@ -26,7 +26,6 @@ export const registry: Registry = {
   },
   flags: { MCP_CNPG_WRITE_ACCESS: true },
   credentials: {
-    MCP_AGENT_TOKEN: "mcp->stack_agent",
     MCP_CNPG_APP_DB_PASSWORD: "mcp->cnpg",
     MCP_CNPG_APP_DB_RW_PASSWORD: "mcp->cnpg",
     MCP_CNPG_AUDIT_DB_PASSWORD: "mcp->cnpg",

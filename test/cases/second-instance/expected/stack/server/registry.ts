@@ -33,9 +33,5 @@ export const registry: Registry = {
     valkey_type_and_ttl: { link: "mcp->valkey", access: "read", flag: null },
   },
   flags: { MCP_SESSION_CACHE_WRITE_ACCESS: true, MCP_VALKEY_WRITE_ACCESS: false },
-  credentials: {
-    MCP_AGENT_TOKEN: "mcp->stack_agent",
-    MCP_SESSION_CACHE_PASSWORD: "mcp->session-cache",
-    MCP_VALKEY_PASSWORD: "mcp->valkey",
-  },
+  credentials: { MCP_SESSION_CACHE_PASSWORD: "mcp->session-cache", MCP_VALKEY_PASSWORD: "mcp->valkey" },
 };
