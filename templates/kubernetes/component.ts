@@ -91,6 +91,11 @@ export default defineComponent<typeof module>({
     // Another cluster's rights are not for this one to give: `account.ts` writes them down for its administrator.
     rbac: (link, tools, topology) =>
       link.component.external === null ? rightsOf(link, tools, topology) : [],
+    playbooks: {
+      cluster: { tool: "k8s_list_failing_pods", how: "in the component's namespace, then the events there" },
+      deployments: { tool: "k8s_rollout_status", how: "to see whether a new version came shortly before" },
+      logs: { tool: "k8s_pod_logs", how: "for a pod of the component, the previous container too" },
+    },
   },
   commands,
 });
