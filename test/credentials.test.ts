@@ -80,7 +80,7 @@ function changedLines(before: string, after: string): { readonly gone: string[];
   };
 }
 
-const NAMES = ["MCP_API_KEY", "MCP_CNPG_APP_DB_PASSWORD", "MCP_VALKEY_PASSWORD"];
+const NAMES = ["MCP_AGENT_TOKEN", "MCP_API_KEY", "MCP_CNPG_APP_DB_PASSWORD", "MCP_VALKEY_PASSWORD"];
 
 describe("sealed credentials", () => {
   beforeEach(() => {
@@ -95,7 +95,7 @@ describe("sealed credentials", () => {
     expect(Object.keys(values)).toEqual(NAMES);
     expect(await opened(SECRET)).toEqual(values);
     for (const name of NAMES) expect(values[name], name).toMatch(/^[A-Za-z0-9]{32,44}$/);
-    expect(new Set(Object.values(values)).size).toBe(3);
+    expect(new Set(Object.values(values)).size).toBe(NAMES.length);
     for (const path of [DOTENV, SECRET]) expect(statSync(work.path(path)).mode & 0o777).toBe(0o644);
   });
 
@@ -242,7 +242,11 @@ describe("sealed credentials", () => {
     const links = LINKS.replace("valkey: read", "valkey: {credentials: {password: {env: SHOP_CACHE}}}");
     work.draw("shop", drawing({ links }));
     expect(generate()).toMatch(/shop\.yaml:9:\d+: warning W-SECRET-MISSING .*SHOP_CACHE/);
-    expect(Object.keys(await opened())).toEqual(["MCP_API_KEY", "MCP_CNPG_APP_DB_PASSWORD"]);
+    expect(Object.keys(await opened())).toEqual([
+      "MCP_AGENT_TOKEN",
+      "MCP_API_KEY",
+      "MCP_CNPG_APP_DB_PASSWORD",
+    ]);
     expect(run(["secrets", "check"]).status).toBe(1);
     expect(run(["generate", "--strict"]).status).toBe(1);
     generate({ ...withKey(), SHOP_CACHE: "abc" });
@@ -289,7 +293,7 @@ describe("sealed credentials", () => {
     const links = "valkey: {access: read, credentials: {password: {k8s: ai/cache#password}}}";
     work.draw("shop", drawing({ links }));
     generate();
-    expect(Object.keys(await opened())).toEqual(["MCP_API_KEY"]);
+    expect(Object.keys(await opened())).toEqual(["MCP_AGENT_TOKEN", "MCP_API_KEY"]);
     work.draw("shop", drawing({ links: links.replace("ai/cache", "elsewhere/cache") }));
     const ended = run(["generate"], withKey());
     expect(ended.status).toBe(1);

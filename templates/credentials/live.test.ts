@@ -73,7 +73,12 @@ describe("what is emitted, in the hands of the real sops", () => {
   });
   it("S6: sops decrypts both files to the same values", () => {
     const values = dotenv();
-    expect(Object.keys(values)).toEqual(["MCP_API_KEY", "MCP_CNPG_APP_DB_PASSWORD", "MCP_VALKEY_PASSWORD"]);
+    expect(Object.keys(values)).toEqual([
+      "MCP_AGENT_TOKEN",
+      "MCP_API_KEY",
+      "MCP_CNPG_APP_DB_PASSWORD",
+      "MCP_VALKEY_PASSWORD",
+    ]);
     expect(secret()).toEqual(values);
     expect(() => sops(["decrypt", FILES[0]], [bob])).toThrow();
   });
