@@ -1,6 +1,7 @@
 /** The drawings that are measured. They are text, as a person would write them, and the same on every machine. */
 
-function shuffled<T>(items: readonly T[], seed: number): readonly T[] {
+/** The same items in an order that follows from the seed alone. */
+export function shuffled<T>(items: readonly T[], seed: number): readonly T[] {
   let state = seed;
   const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
   return items
