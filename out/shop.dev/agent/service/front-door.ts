@@ -30,6 +30,7 @@ const TIMEOUTS = {
 };
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
+const EMPTY = Buffer.alloc(0);
 const JSON_TYPE = "application/json";
 
 function isJson(contentType: string | undefined): boolean {
@@ -52,12 +53,17 @@ interface Visit {
   readonly search: string;
 }
 
-async function bodyOf({ request, response }: Visit): Promise<unknown> {
-  if (!isJson(request.headers["content-type"]))
-    throw new ToolFault("invalid_argument", "Content-Type must be application/json");
-  const bytes = await readBody(request, response, MAX_BODY_BYTES);
-  if (bytes !== undefined) return parseBody(bytes);
-  throw new ToolFault("too_large", `the query must not be larger than ${MAX_BODY_BYTES} bytes`);
+/** The bytes of a POST; `undefined` when there are more than a query may have. */
+async function bytesOf({ request, response, route }: Visit): Promise<Buffer | undefined> {
+  if (route.method === "GET") return EMPTY;
+  if (isJson(request.headers["content-type"])) return readBody(request, response, MAX_BODY_BYTES);
+  throw new ToolFault("invalid_argument", "Content-Type must be application/json");
+}
+
+function bodyOf({ route }: Visit, bytes: Buffer | undefined): unknown {
+  if (bytes === undefined)
+    throw new ToolFault("too_large", `the query must not be larger than ${MAX_BODY_BYTES} bytes`);
+  return route.method === "GET" ? undefined : parseBody(bytes);
 }
 
 /** A client that left needs no answer; anything else that nobody expected is a fault of the agent. */
@@ -72,7 +78,7 @@ function reportFailure({ request, response }: Visit, thrown: unknown): void {
 async function answer(visit: Visit): Promise<void> {
   const { response, parts, route, rest, search } = visit;
   try {
-    const body = route.method === "POST" ? await bodyOf(visit) : undefined;
+    const body = bodyOf(visit, await bytesOf(visit));
     const text = route.answer(parts, { rest, search, body, response });
     answerText(response, 200, typeof text === "string" ? text : await text);
   } catch (thrown) {

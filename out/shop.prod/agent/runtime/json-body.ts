@@ -18,15 +18,15 @@ function faulty(status: 400 | 413, code: number, message: string): Body {
 const TOO_LARGE = faulty(413, -32_600, `The body must not be larger than ${MAX_BYTES} bytes`);
 
 /** The bytes of a body, or `undefined` for more than `maxBytes`; rejects only when the client leaves. */
-export async function readBody(
+export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
   maxBytes: number,
 ): Promise<Buffer | undefined> {
   // The client of an `Expect: 100-continue` has waited until now, that is until it was authenticated.
   if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return undefined;
-  return await new Promise((resolve, reject) => {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on("data", (chunk: Buffer) => {

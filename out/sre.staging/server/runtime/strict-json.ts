@@ -1,4 +1,7 @@
+import { isUtf8 } from "node:buffer";
+
 const MAX_DEPTH = 64;
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** The index of the quote that ends the string which starts at `start`. */
 function endOfString(json: string, start: number): number {
@@ -47,9 +50,9 @@ export function parseStrictJson(json: string): StrictJson {
   return objection === undefined ? { value } : { objection };
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 /** The text of UTF-8 bytes; throws a TypeError for anything else. */
 export function utf8Text(bytes: Uint8Array): string {
-  return UTF8.decode(bytes);
+  if (!isUtf8(bytes)) throw new TypeError("not UTF-8");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
 }

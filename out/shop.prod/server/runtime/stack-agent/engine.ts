@@ -72,8 +72,8 @@ const CURSOR = "metadata";
 
 /** All that decides which rows there are; a page may be as long as it likes. */
 function cursorArgs(query: Query): Readonly<Record<string, unknown>> {
-  const { cursor: _cursor, limit: _limit, ...args } = query;
-  return args;
+  const { source, target, where, select, include_mcp, command } = query;
+  return { query: [source, target, where, select, include_mcp, command] };
 }
 
 const FIRST: readonly [number, number] = [0, 0];
@@ -155,7 +155,7 @@ interface Ready {
 
 /** A page of whole components. */
 function readyComponents(query: Query, nodes: readonly Node[]): Ready {
-  const [first] = startOf(query);
+  const first = startOf(query)[0];
   const end = Math.min(nodes.length, first + (query.limit ?? nodes.length));
   const rows: AnswerRow[] = [];
   for (let at = first; at < end; at++) rows.push((nodes[at] as Node).row);
@@ -167,7 +167,7 @@ function readyRows(query: Query, nodes: readonly Node[]): Ready | null {
   const { target, where, select, command, cursor, include_mcp, limit } = query;
   if (where !== NO_WHERE || select !== null || command !== null) return null;
   if (target === "component") return readyComponents(query, nodes);
-  const [only] = nodes;
+  const only = nodes[0];
   const isLinks = target === "links_to" || target === "links_from";
   if (!isLinks || include_mcp || cursor !== null || only === undefined || nodes.length > 1) return null;
   const rows = target === "links_to" ? only.linksTo : only.linksFrom;
