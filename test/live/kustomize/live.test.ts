@@ -45,12 +45,12 @@ function write(output: Output, name: string): string {
   };
   for (const [path, { text }] of output.tree) put(path, text);
   if (output.topology.server.recipients.length > 0) {
-    const [pod] = podsIn(output.manifests);
+    const deployments = ofKind(output.manifests, "Deployment").map(nameOf);
     const server = `${output.topology.stack}-mcp`;
     const space = output.topology.components.find((each) => each.name === "mcp")?.namespace ?? "";
     put("k8s/secret.sops.yaml", SEALED.replace("NAME", `${server}-credentials`).replace("SPACE", space));
-    if (pod !== undefined)
-      put("k8s/credentials-checksum.yaml", PATCH.replace("NAME", server).replace("SPACE", space));
+    const patches = deployments.map((name) => PATCH.replace("NAME", name).replace("SPACE", space));
+    if (patches.length > 0) put("k8s/credentials-checksum.yaml", patches.join("---\n"));
   }
   return folder;
 }
@@ -206,7 +206,10 @@ links: {mcp: {stack_agent: read, valkey: read, prometheus: read}}
       .filter((name) => !after.has(name))
       .map((name) => name.replace(/-[a-z0-9]{10}$/, ""));
     expect(gone.sort()).toEqual([
+      "stack-agent-code",
       "stack-mcp-code",
+      "stack-mcp-code-prompts",
+      "stack-mcp-code-resources",
       "stack-mcp-code-runtime-prometheus",
       "stack-mcp-code-tools",
       "stack-mcp-config",
