@@ -1,9 +1,10 @@
 /**
  * The main job in one minute, on a machine with nothing but Node: generate a stack, open its credentials with
- * the examples' public key, start the emitted server, and ask it a few things with a real MCP client.
+ * the examples' public key, start the emitted server and its agent, and ask a few things with a real MCP client.
  */
 import { readFileSync } from "node:fs";
 import { openSealed } from "../generator/seal/open.ts";
+import { bootAgent } from "./agent/folder.ts";
 import { bootServer, callTool, connectClient, ROOT, topogate } from "./harness/emitted.ts";
 
 const SEALED = "out/shop/credentials/cloud.sops.env";
@@ -39,8 +40,15 @@ async function main(): Promise<void> {
 
   const credentials = await openCredentials();
   say(`\n2. open ${SEALED} with ${KEY}: ${Object.keys(credentials).join(", ")}`);
-  say("   and start the emitted server on loopback with them");
-  const server = await bootServer(`${ROOT}out/shop`, { MCP_VALKEY_WRITE_ACCESS: "true", ...credentials });
+  say("   and start the stack agent and the emitted server on loopback with them");
+  const agent = await bootAgent({ folder: `${ROOT}out/shop` }, credentials);
+  const url = `http://127.0.0.1:${agent.port}`;
+  const server = await bootServer(`${ROOT}out/shop`, {
+    MCP_VALKEY_WRITE_ACCESS: "true",
+    MCP_AGENT_URL: url,
+    ...credentials,
+  });
+  say(`    ${url}/metadata/q answers the server's questions about the drawing`);
   try {
     const client = await connectClient(server);
     say(`    ${server.url.href} answers as ${JSON.stringify(client.getServerVersion())}`);
@@ -80,8 +88,8 @@ async function main(): Promise<void> {
     );
     await client.close();
   } finally {
-    const code = await server.stop();
-    say(`\n8. SIGTERM: the server ended with exit code ${code}`);
+    const codes = [await server.stop(), await agent.stop()];
+    say(`\n8. SIGTERM: server and agent ended with exit codes ${codes.join(" and ")}`);
   }
 }
 

@@ -48,7 +48,7 @@ export interface BootedAgent {
 
 /** Starts `<folder>/agent` as its own process on a free port of loopback. */
 export async function bootAgent(
-  { folder }: EmittedStack,
+  { folder }: Pick<EmittedStack, "folder">,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<BootedAgent> {
   const token = newKey();
