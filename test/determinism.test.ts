@@ -66,6 +66,7 @@ function generateIn(
     writeFileSync(join(folder, "stacks", `${stack}.yaml`), how.draw?.(text) ?? text);
   }
   cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+  cpSync(join(ROOT, "stacks", "openapi"), join(folder, "stacks", "openapi"), { recursive: true });
   const files = STACKS.map((stack) => `'${join(folder, "stacks", `${stack}.yaml`)}'`).join(" ");
   const command = `${how.shell ?? ":"}; exec '${process.execPath}' '${join(folder, "dist/topogate.cjs")}' generate ${files}`;
   const run = spawnSync("sh", ["-c", command], {
