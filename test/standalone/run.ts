@@ -6,7 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectClient, newKey, ROOT } from "../harness/emitted.ts";
+import { connectClient, newKey, ROOT, throwAwayCredentials } from "../harness/emitted.ts";
 import { installNodes } from "../harness/nodes.ts";
 
 interface Started {
@@ -55,12 +55,13 @@ async function tryStack(stack: string, name: string, bin: string): Promise<void>
       encoding: "utf8",
     });
     if (install.status !== 0) throw new Error(`npm ci failed: ${install.stderr}`);
-    const refused = start(folder, bin, {});
+    const credentials = throwAwayCredentials(join(ROOT, "out", stack));
+    const refused = start(folder, bin, credentials);
     const code = await refused.ended;
     if (code === 0 || !refused.output().includes("MCP_API_KEY"))
       throw new Error(`started without a key: ${refused.output()}`);
     const key = newKey();
-    const server = start(folder, bin, { MCP_API_KEY: key });
+    const server = start(folder, bin, { ...credentials, MCP_API_KEY: key });
     const client = await connectClient({ url: new URL(`http://127.0.0.1:${await server.port}/mcp`), key });
     const { tools } = await client.listTools();
     await client.close();
