@@ -64,7 +64,10 @@ function folderOf(name: string, output: Output): string {
 function kustomized(name: string): readonly Manifest[] {
   const output = outputs.get(name);
   if (output === undefined) throw new Error(`no output ${name}`);
-  const run = spawnSync(builtProgram("kustomize"), ["build", folderOf(name, output)], { encoding: "utf8" });
+  const run = spawnSync(builtProgram("kustomize"), ["build", folderOf(name, output)], {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
   if (run.status !== 0) throw new Error(run.stderr);
   expect(run.stderr).toBe("");
   return manifestsIn(name, run.stdout);
@@ -370,8 +373,10 @@ describe("the emitted server with the emitted rights", () => {
       streamOf(
         manifestsIn(
           "stack",
-          spawnSync(builtProgram("kustomize"), ["build", files.path("out/stack")], { encoding: "utf8" })
-            .stdout,
+          spawnSync(builtProgram("kustomize"), ["build", files.path("out/stack")], {
+            encoding: "utf8",
+            maxBuffer: 1 << 26,
+          }).stdout,
         ),
       ),
     );

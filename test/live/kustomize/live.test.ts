@@ -63,6 +63,7 @@ function build(
   const [command = "", ...args] = program;
   const run = spawnSync(command, [...args, folder], {
     encoding: "utf8",
+    maxBuffer: 1 << 26,
     env: { ...process.env, PATH: path, FAKE_KSOPS_SAW: join(root, "saw") },
   });
   if (run.status !== 0) throw new Error(run.stderr);
