@@ -1,4 +1,4 @@
-import { defineHook } from "#hook";
+import { defineHook, factsOf } from "#hook";
 import type {
   ClusterSecret,
   Credential,
@@ -7,6 +7,8 @@ import type {
   LinkModule,
   Topology,
 } from "#hook";
+import type workloadHook from "./workload.ts";
+import type { WorkloadFacts } from "./workload.ts";
 
 /** 60 letters and digits: more than 128 bits for a password, more than 256 for a key that is compared by digest. */
 const PASSWORD_LENGTH = 32;
@@ -28,13 +30,12 @@ function ownCredentials({ components }: Topology): readonly Credential[] {
   ];
 }
 
-function clusterSecret({ stack, components }: Topology): ClusterSecret {
-  const server = `${stack.replaceAll("_", "-")}-mcp`;
+function clusterSecret({ stack }: Topology, { server, secret }: WorkloadFacts): ClusterSecret {
   return {
-    name: `${server}-credentials`,
-    namespace: components.find(({ name }) => name === "mcp")?.namespace ?? stack,
+    name: secret,
+    namespace: server.namespace,
     labels: {
-      "app.kubernetes.io/name": server,
+      "app.kubernetes.io/name": server.name,
       "app.kubernetes.io/part-of": stack,
       "app.kubernetes.io/managed-by": "topogate",
     },
@@ -67,11 +68,13 @@ function credentialsOf({ link, family, environment }: LinkModule): LinkCredentia
 /** Names of the credentials that the drawn links need. A component without a link contributes none. */
 export default defineHook({
   name: "credentials",
-  derive: (topology, _facts, generation): CredentialFacts => {
+  after: ["workload"],
+  derive: (topology, facts, generation): CredentialFacts => {
+    const workload = factsOf<typeof workloadHook>(facts, "workload");
     const own = ownCredentials(topology);
     const links = generation.links.map(credentialsOf);
     const all = [...own, ...links.flatMap(({ credentials }) => credentials)];
     const names = [...new Set(all.map(({ name }) => name))].sort();
-    return { secret: clusterSecret(topology), names, own, links };
+    return { secret: clusterSecret(topology, workload), names, own, links };
   },
 });

@@ -1,5 +1,6 @@
-import { defineHook } from "#hook";
+import { defineHook, factsOf, kubernetesName } from "#hook";
 import type { Topology } from "#hook";
+import type workloadHook from "./workload.ts";
 
 type Link = Topology["links"][number];
 
@@ -14,22 +15,13 @@ export interface ServerAddress {
   readonly keyGateway: string | null;
 }
 
-/** `_` cannot stand in the name of a Kubernetes object. */
-const objectName = (name: string): string => name.replaceAll("_", "-");
-
-/** A component that only its links imply has no place of its own: it stands with its stack. */
-function namespaceOf({ components, stack }: Topology): string {
-  const server = components.find(({ type }) => type === "fastmcp");
-  return server?.path[0] === "components" ? server.namespace : objectName(stack);
-}
-
 function isRoute({ from, to, attributes }: Link): boolean {
   return !from.component.builtin && to.component.type === "fastmcp" && attributes["enabled"] !== false;
 }
 
 /** `/mcp`, or with the drawn prefix in front; mcp-runtime tells servers apart by a prefix anyway. */
 function pathOf({ attributes }: Link, { stack, server }: Topology): string {
-  const usual = server.delivery === "mcp-runtime" ? `/${objectName(stack)}-mcp` : "";
+  const usual = server.delivery === "mcp-runtime" ? `/${kubernetesName(stack)}-mcp` : "";
   const prefix = String(attributes["path"] ?? usual).replace(/\/+$/, "");
   return prefix === "/mcp" ? prefix : `${prefix}/mcp`;
 }
@@ -37,19 +29,21 @@ function pathOf({ attributes }: Link, { stack, server }: Topology): string {
 function urlOf(route: Link, domain: string, topology: Topology): string {
   const { attributes, to } = route;
   const scheme = attributes["tls"] === false ? "http" : "https";
-  const subdomain = String(attributes["subdomain"] ?? objectName(to.component.name));
+  const subdomain = String(attributes["subdomain"] ?? kubernetesName(to.component.name));
   return `${scheme}://${subdomain}.${domain}${pathOf(route, topology)}`;
 }
 
 /** A link `<gateway> -> mcp` is the route: without one, clients come through a port-forward. */
 export default defineHook({
   name: "server-address",
-  derive: (topology): ServerAddress => {
+  after: ["workload"],
+  derive: (topology, facts): ServerAddress => {
+    const { server } = factsOf<typeof workloadHook>(facts, "workload");
     const [route] = topology.links.filter(isRoute);
     const isNamed = route !== undefined && topology.domain !== null;
     return {
-      service: `${objectName(topology.stack)}-mcp`,
-      namespace: namespaceOf(topology),
+      service: server.name,
+      namespace: server.namespace,
       url: isNamed ? urlOf(route, topology.domain, topology) : null,
       keyGateway: route?.attributes["auth"] === "key-auth" ? route.from.component.name : null,
     };
