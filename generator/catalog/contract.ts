@@ -150,6 +150,8 @@ export interface ComponentType {
    */
   readonly mcp: "tools" | "later" | "never";
   readonly tools?: ToolFamily;
+  /** Servers that the live suite ran on, as "PostgreSQL 15.18"; a fake is called one: "fake of the vendor's API 7.0". */
+  readonly testedOn?: readonly string[];
   /** What `run_test` may run on this type's rows, once a link leads to them; left out, nothing. */
   readonly commands?: CommandFamily;
 }

@@ -65,6 +65,7 @@ export default defineComponent<typeof module>({
   access: ["read", "write"],
   podLabels: {},
   mcp: "tools",
+  testedOn: ["kube-apiserver 1.34.1 over etcd 3.4"],
   tools: {
     prefix: "k8s",
     ownNames: {

@@ -100,6 +100,7 @@ const shape = {
   subComponents: { databases },
   access: ["read", "write", "readwrite", "owner"],
   mcp: "tools",
+  testedOn: ["PostgreSQL 15.18"],
   commands: commandsWith(accountsOf),
 } as const;
 

@@ -22,6 +22,7 @@ export default defineComponent<typeof module>({
     }),
   },
   mcp: "tools",
+  testedOn: ["Prometheus 2.42 behind nginx 1.22"],
   commands: httpCommands({
     paths: "^(?!.*/(debug|admin)/)",
     logins: [

@@ -51,6 +51,7 @@ const shape = {
   access: ["read", "write", "readwrite"],
   commands: commandsWith(accountOf),
   mcp: "tools",
+  testedOn: ["Redis 7.0.15"],
   tools: {
     prefix: "valkey",
     service: "VALKEY",
