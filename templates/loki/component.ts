@@ -1,4 +1,4 @@
-import { choice, defineComponent, httpCommands, text } from "#contract";
+import { choice, defineComponent, httpCommands, integer, text } from "#contract";
 import type { McpLink } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -19,6 +19,11 @@ export default defineComponent<typeof module>({
       doc: "Path in front of /loki/api/v1, when the server has one.",
       pattern: "^(/[\\w.-]+)*$",
       default: "",
+    }),
+    pod_port: integer({
+      doc: "Port of the pods behind the service, when it is not the service's own: 8080 for the chart's gateway.",
+      min: 1,
+      max: 65_535,
     }),
     username: text({ doc: "User of clients that log in." }),
     tenant: text({ doc: "Tenant whose logs are read.", pattern: "^[A-Za-z0-9!_.*'()-]{1,150}$" }),
@@ -47,6 +52,7 @@ export default defineComponent<typeof module>({
       { name: "PASSWORD", doc: "Password of that user.", optional: true },
       { name: "TOKEN", doc: "Bearer token, in place of user and password.", optional: true },
     ],
+    ports: ({ component }) => [Number(component.attributes["pod_port"] ?? component.port ?? 3100)],
     playbooks: {
       logs: {
         tool: "loki_query_range",

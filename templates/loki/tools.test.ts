@@ -463,7 +463,9 @@ describe("what is emitted", () => {
     expect(conf).toContain("location ~ ^/logs/loki/api/v1/(?:query|");
     expect(conf).toContain("proxy_ssl_verify on;");
     expect(drawn.get("k8s/configmap.yaml")?.text).toContain(`"MCP_LOKI_TENANT": "${tenant}"`);
-    const none = await treeOf(stack("{}"));
+    const none = await treeOf(stack("{port: 80, pod_port: 8080}"));
+    expect(none.get("k8s/networkpolicy.yaml")?.text).toMatch(/# mcp->loki\n(?:[^#]*\n)*? *- port: 8080\b/);
+    expect(none.get("k8s/configmap.yaml")?.text).toMatch(/"MCP_LOKI_URL": "http:\/\/[^"]+:80"/);
     expect(none.get("principals/loki/nginx.conf")?.text).toContain('proxy_set_header X-Scope-OrgID "";');
     expect(none.get("k8s/configmap.yaml")?.text).not.toContain("WRITE_ACCESS");
   });

@@ -3,11 +3,9 @@ import { cutText, listOf as itemsOf, recordOf } from "#runtime/json-shape";
 import { encodeCursor, decodeCursor } from "#runtime/cursor";
 import { ask, askLabelValues, labelsOf, openLoki } from "#runtime/loki/api";
 import type { Labels, Loki } from "#runtime/loki/api";
-import { MAX_LINE, groupByStream, linesOf, pageEnd, shown } from "#runtime/loki/lines";
-import type { Line } from "#runtime/loki/lines";
+import { MAX_LINE, linesOf, pageEnd } from "#runtime/loki/lines";
 import { reachOf } from "#runtime/loki/logql";
 import type { Reach } from "#runtime/loki/logql";
-import { patternsOf } from "#runtime/loki/patterns";
 import {
   MAX_RANGE_H,
   nanosecondsOf,
@@ -19,6 +17,8 @@ import {
 import type { Range } from "#runtime/loki/range";
 import { seriesOf } from "#runtime/loki/series";
 import type { Series } from "#runtime/loki/series";
+import { SHAPES, dataOf, fitOf } from "#runtime/loki/shape";
+import type { Shape } from "#runtime/loki/shape";
 import { firstPart, offsetOf, pageFrom } from "#runtime/page";
 import { integer, listOf, oneOf, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
@@ -132,29 +132,6 @@ async function counts({ reach, range, limit }: Asked, { client, signal }: Contex
   const lines = streams.reduce((sum, { count }) => sum + count, 0);
   const { items, about } = firstPart(streams, limit, "narrow the selector");
   return { ...about, data: { lines, streams: items } };
-}
-
-const SHAPES = ["lines", "grouped", "patterns", "count"] as const;
-type Shape = (typeof SHAPES)[number];
-
-/** What stands in the answer of a page of lines; patterns are fewer bytes than the lines behind them. */
-function dataOf(lines: readonly Line[], shape: Shape): Pick<ToolResult, "data" | "truncation"> {
-  if (shape === "lines") return { data: { lines: shown(lines, false) } };
-  if (shape === "grouped") return { data: { streams: groupByStream(lines) } };
-  const { items, about } = firstPart(patternsOf(lines), MAX_LINES, "rare patterns are left out");
-  const data = { read: lines.length, patterns: items };
-  return about.truncation === undefined ? { data } : { data, truncation: about.truncation };
-}
-
-function fitOf(
-  lines: readonly Line[],
-  shape: Shape,
-  limit: number,
-): Pick<ToolResult, "truncation"> & { fitting: number } {
-  const wanted = shape === "patterns" ? [] : shown(lines, shape === "grouped");
-  const { items, about } = firstPart(wanted, limit, "go on with next_cursor");
-  const fitting = shape === "patterns" ? Math.min(lines.length, limit) : items.length;
-  return about.truncation === undefined ? { fitting } : { fitting, truncation: about.truncation };
 }
 
 interface LinePage extends Asked {

@@ -129,10 +129,11 @@ function foundOf(trace: FakeTrace): object {
   };
 }
 
-const json = (response: ServerResponse, body: object): void => {
+const written = (response: ServerResponse, body: string): void => {
   response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify(body));
+  response.end(body);
 };
+const json = (response: ServerResponse, body: object): void => written(response, JSON.stringify(body));
 const plain = (response: ServerResponse, status: number, text: string): void => {
   response.writeHead(status, { "content-type": "text/plain" }).end(text);
 };
@@ -163,6 +164,8 @@ function valuesOf(traces: readonly FakeTrace[], tag: string): object {
 export async function startFakeTempo(traces: readonly FakeTrace[]): Promise<FakeTempo> {
   let changes = 0;
   let cancelled = 0;
+  // Written out beforehand: what is measured is the client, not this fake.
+  const bodies = new Map(traces.map((trace) => [trace, JSON.stringify(wholeTrace(trace))]));
 
   function search(url: URL, mine: readonly FakeTrace[], response: ServerResponse): void {
     const query = url.searchParams.get("q") ?? "";
@@ -208,7 +211,7 @@ export async function startFakeTempo(traces: readonly FakeTrace[]): Promise<Fake
       const trace = mine.find((each) => each.id === id.toLowerCase().padStart(32, "0"));
       return trace === undefined
         ? plain(response, 404, "trace not found")
-        : json(response, wholeTrace(trace));
+        : written(response, bodies.get(trace) ?? "");
     }
     if (tag !== undefined) return json(response, valuesOf(mine, decodeURIComponent(tag)));
     if (url.pathname === "/api/v2/search/tags")
