@@ -1,9 +1,9 @@
 import { ToolFault } from "#runtime/fault";
 import { openHttp } from "#runtime/http";
 import { listOf as itemsOf, recordOf } from "#runtime/json-shape";
-import { firstPart, offsetOf, pageFrom } from "#runtime/page";
+import { firstPart } from "#runtime/page";
 import { integer, oneOf, shaped, text } from "#runtime/parameter";
-import { ask, command, pageOfApi } from "#runtime/rabbitmq/api";
+import { ask, command, pageOfApi, pageOfWhole } from "#runtime/rabbitmq/api";
 import type { Context, Json } from "#runtime/rabbitmq/api";
 import { globExpression } from "#runtime/rabbitmq/glob";
 import { CHECKS, nodesOf, overviewOf, runCheck } from "#runtime/rabbitmq/health";
@@ -246,11 +246,9 @@ const listBindings = defineTool({
   handler: async ({ limit, cursor, ...search }, context: Context) => {
     if (search.queue !== undefined && search.exchange !== undefined)
       throw invalid("give queue or exchange, not both");
-    const tool = named("rabbitmq_list_bindings");
-    const offset = offsetOf(tool, search, cursor);
-    const answer = await ask(context, { path: bindingsPath(search), query: { columns: BINDING_COLUMNS } });
-    const found = itemsOf(answer).map(bindingRow);
-    const { items, about } = pageFrom(found, limit, { tool, args: search, offset, total: found.length });
+    const asking = { tool: named("rabbitmq_list_bindings"), args: search, cursor, limit };
+    const listed = { path: bindingsPath(search), query: { columns: BINDING_COLUMNS } };
+    const { items, about } = await pageOfWhole(context, listed, bindingRow, asking);
     return { ...about, data: { bindings: items } };
   },
 });
@@ -262,12 +260,9 @@ const listConsumers = defineTool({
   effect: "read",
   parameters: { vhost, limit, cursor },
   handler: async ({ limit, cursor, ...search }, context: Context) => {
-    const tool = named("rabbitmq_list_consumers");
-    const offset = offsetOf(tool, search, cursor);
-    const path = ["consumers", vhostOf(search.vhost)];
-    const answer = await ask(context, { path, query: { columns: CONSUMER_COLUMNS } });
-    const found = itemsOf(answer).map((row) => consumerRow(recordOf(row)));
-    const { items, about } = pageFrom(found, limit, { tool, args: search, offset, total: found.length });
+    const asking = { tool: named("rabbitmq_list_consumers"), args: search, cursor, limit };
+    const listed = { path: ["consumers", vhostOf(search.vhost)], query: { columns: CONSUMER_COLUMNS } };
+    const { items, about } = await pageOfWhole(context, listed, consumerRow, asking);
     return { ...about, data: { consumers: items } };
   },
 });
@@ -280,10 +275,10 @@ const listConnections = defineTool({
   effect: "read",
   parameters: { vhost, limit, cursor },
   handler: async ({ limit, cursor, ...search }, context: Context) => {
-    const path = ["vhosts", vhostOf(search.vhost), "connections"];
     const asking = { tool: named("rabbitmq_list_connections"), args: search, cursor, limit };
-    const query = { columns: CONNECTION_COLUMNS, sort: "name" };
-    const { items, about } = await pageOfApi(context, { path, query }, connectionRow, asking);
+    const path = ["vhosts", vhostOf(search.vhost), "connections"];
+    const listed = { path, query: { columns: CONNECTION_COLUMNS } };
+    const { items, about } = await pageOfWhole(context, listed, connectionRow, asking);
     return { ...about, data: { connections: items } };
   },
 });

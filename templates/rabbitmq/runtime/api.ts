@@ -3,7 +3,7 @@ import { ToolFault } from "#runtime/fault";
 import { requestJson, requestText } from "#runtime/http";
 import type { HttpRequest, HttpService } from "#runtime/http";
 import { cutText, listOf, recordOf } from "#runtime/json-shape";
-import { firstPart, offsetOf } from "#runtime/page";
+import { firstPart, offsetOf, pageFrom } from "#runtime/page";
 import type { Page } from "#runtime/page";
 import type { CallContext } from "#runtime/tool";
 
@@ -99,4 +99,16 @@ export async function pageOfApi<T>(
   const { items, about } = firstPart(rows, limit, "go on with next_cursor");
   const next_cursor = about.truncation === undefined ? null : encodeCursor(tool, args, offset + items.length);
   return { items, about: { ...about, page: { returned: items.length, total, next_cursor } } };
+}
+
+/** One page of a list that the broker only gives as a whole. */
+export async function pageOfWhole<T>(
+  context: Context,
+  listed: Listed,
+  rowOf: (row: Json) => T,
+  { tool, args, cursor, limit }: Asking,
+): Promise<Page<T>> {
+  const offset = offsetOf(tool, args, cursor);
+  const rows = listOf(await ask(context, listed)).map((row) => rowOf(recordOf(row)));
+  return pageFrom(rows, limit, { tool, args, offset, total: rows.length });
 }

@@ -13,7 +13,7 @@ export const BINDING_COLUMNS = "source,destination,destination_type,routing_key,
 export const CONSUMER_COLUMNS =
   "queue,consumer_tag,ack_required,active,activity_status,prefetch_count,channel_details.user";
 export const CONNECTION_COLUMNS =
-  "name,user,user_provided_name,state,protocol,channels,ssl,connected_at,recv_oct_details.rate,send_oct_details.rate";
+  "user,user_provided_name,state,protocol,channels,ssl,connected_at,recv_oct_details.rate,send_oct_details.rate";
 
 /** A number, or `null` while the broker has not counted yet. */
 export function numberOf(value: unknown): number | null {
@@ -87,8 +87,7 @@ export function exchangeRow(row: Json, drawn: string | null): object {
   };
 }
 
-export function bindingRow(value: unknown): object {
-  const row = recordOf(value);
+export function bindingRow(row: Json): object {
   return {
     source: nameOf(row["source"]),
     destination: nameOf(row["destination"]),
