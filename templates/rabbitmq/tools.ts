@@ -7,7 +7,8 @@ import { ask, command, pageOfApi, pageOfWhole } from "#runtime/rabbitmq/api";
 import type { Context, Json } from "#runtime/rabbitmq/api";
 import { globExpression } from "#runtime/rabbitmq/glob";
 import { CHECKS, nodesOf, overviewOf, runCheck } from "#runtime/rabbitmq/health";
-import { PROPERTIES, isCut, messageOf } from "#runtime/rabbitmq/message";
+import { isCut, messageOf } from "#runtime/rabbitmq/message";
+import { PROPERTIES } from "#runtime/rabbitmq/properties";
 import {
   BINDING_COLUMNS,
   CONNECTION_COLUMNS,
