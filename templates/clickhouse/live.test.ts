@@ -75,7 +75,8 @@ describe("the emitted accounts", () => {
       const shown = (await live.send(`SHOW CREATE SETTINGS PROFILE ${account} FORMAT TSVRaw`)).text;
       const plain = (text: string): readonly string[] =>
         text
-          .replace(/^.*? SETTINGS /s, "")
+          .replace(/^.* SETTINGS /s, "")
+          .replace(/\.(?=,|$)/g, "")
           .replaceAll("'", "")
           .trim()
           .replaceAll("true", "1")
@@ -149,6 +150,19 @@ describe("the emitted accounts", () => {
       expect(text, sql).toMatch(because);
     }
     expect(await count("events.notes")).toBe(before);
+  });
+
+  it("S4: the account that reads sees and ends its own queries only", async () => {
+    // The server's own first query, an administrator's, runs as long as the server does.
+    const all = await live.send("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%'");
+    expect(Number(all.text)).toBeGreaterThan(0);
+    const seen = await live.send("SELECT DISTINCT user FROM system.processes FORMAT TSV", READER);
+    expect(seen.text).toBe("mcp_ro\n");
+    const victims = await live.send("KILL QUERY WHERE query LIKE '%sleepEachRow%' TEST FORMAT TSV", READER);
+    expect(victims.text).not.toContain("sleepEachRow(1)");
+    expect((await live.send("SHOW CREATE ROW POLICY mcp_ro ON system.processes FORMAT TSVRaw")).text).toMatch(
+      /^CREATE ROW POLICY .+ ON system\.processes FOR SELECT USING \(?user = 'mcp_ro'\)? TO mcp_ro/,
+    );
   });
 
   it("S4: an account that may do more than read is not worked with", async () => {
@@ -245,7 +259,7 @@ describe("reading", () => {
     expect(one.data).toMatchObject({
       tables: [{ oldest_part: expect.stringMatching(/^\d{4}-/) }],
       columns: expect.arrayContaining([
-        { column: "id", type: "UInt64", bytes: expect.any(Number), uncompressed_bytes: FLOOD_ROWS * 8 },
+        { column: "id", type: "UInt64", bytes: expect.any(Number), uncompressed_bytes: expect.any(Number) },
       ]),
     });
     await expect(call("ch_table_stats", { database: "events", table: "daily" })).rejects.toThrow(
@@ -343,11 +357,10 @@ describe("reading", () => {
     ]);
     for (const failure of failures)
       expect(String(failure.message)).not.toMatch(/mcp_ro|version|secret-host|127\.0\.0\.1|Stack/);
-    const late = "SELECT throwIf(id = 2500000, 'too far') FROM visits";
-    await expect(query(late, { limit: 1000 })).resolves.toMatchObject({ truncation: { by: "rows" } });
-    await expect(
-      query(`SELECT sum(x) FROM (${late.replace("'too far')", "'too far') AS x")})`),
-    ).rejects.toMatchObject({ code: "invalid_argument", message: expect.stringContaining("too far") });
+    await expect(query("SELECT sum(throwIf(id = 2500000, 'too far')) FROM visits")).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("too far"),
+    });
     await expect(
       query("SELECT throwIf(number = 90000, 'in the middle') FROM numbers(100000) WHERE number % 1000 = 0"),
     ).rejects.toThrow("in the middle");
@@ -391,8 +404,8 @@ describe("writing", () => {
     for (const [rows, because] of [
       [[{ id: 1 }, { id: 2, nothing: 1 }], "Unknown field"],
       [[{ id: 1 }, { id: "x" }], "Cannot parse"],
-      [[{ id: null }], /null|NULL|Cannot/],
-      [[{ id: 1, at: "yesterday" }], /parse/],
+      [[{ id: null }], "the column id takes no null"],
+      [[{ id: 1, at: "yesterday" }], "Cannot read DateTime"],
     ] as const) {
       await expect(insert(rows)).rejects.toMatchObject({
         code: "invalid_argument",
@@ -450,8 +463,10 @@ describe("floods", () => {
     expect(wide.truncation?.by).toBe("bytes");
     expect(wide.warnings).toEqual([expect.stringMatching(/^\d+ values were cut to 2048/)]);
     const list = await query("SELECT range(1000000)");
-    expect(list.data).toMatchObject({ rows: [[expect.stringMatching(/^\["0","1",.*…$/)]] });
-    await expect(query("SELECT repeat('x', 20000000)")).rejects.toMatchObject({ code: "too_large" });
+    expect(list.data).toMatchObject({ rows: [[expect.stringMatching(/^\[0,1,2,.*…$/)]] });
+    await expect(
+      query("SELECT arrayStringConcat(arrayMap(x -> repeat('x', 1000000), range(20)))"),
+    ).rejects.toMatchObject({ code: "too_large" });
     const many = await query(
       `SELECT ${Array.from({ length: 900 }, (_, index) => `number AS c${index}`).join(", ")} FROM numbers(100000)`,
       { limit: 1000 },

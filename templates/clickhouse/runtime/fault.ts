@@ -13,8 +13,6 @@ const CODES: Readonly<Record<string, readonly [code: FaultCode, hint?: string]>>
   164: ["denied", "settings of the link's account are fixed: leave SETTINGS and SET out"],
   201: ["rate_limited", "the account's quota is used up: try again in a minute"],
   202: ["busy", "try again later"],
-  209: ["upstream_unavailable"],
-  210: ["upstream_unavailable"],
   241: ["too_large", "group by fewer keys, or narrow the WHERE"],
   242: ["upstream_unavailable"],
   243: ["upstream_unavailable"],
@@ -24,6 +22,8 @@ const CODES: Readonly<Record<string, readonly [code: FaultCode, hint?: string]>>
   497: ["denied", "only the drawn databases are within reach of this link"],
   999: ["upstream_unavailable"],
 };
+/** A table that stands for one elsewhere could not reach it; what the server says then names hosts and accounts. */
+const ELSEWHERE = new Set(["198", "209", "210", "279", "499", "614", "1000", "1001", "1002"]);
 /** An account that the server does not let in. */
 const NOT_LET_IN = new Set(["192", "193", "194", "195", "516"]);
 
@@ -36,6 +36,8 @@ export function faultIn(text: string): ToolFault | undefined {
   if (found === null) return undefined;
   const [, number = "", rest = ""] = found;
   if (NOT_LET_IN.has(number)) return new ToolFault("denied", "the service refused the account of this link");
+  if (ELSEWHERE.has(number))
+    return new ToolFault("upstream_unavailable", "the table is one of another system, which does not answer");
   const reason = rest
     .replace(/\s*\(version [\s\S]*$/, "")
     .replace(/Stack trace:[\s\S]*$/, "")

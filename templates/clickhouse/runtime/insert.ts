@@ -3,6 +3,7 @@ import { ToolFault } from "#runtime/fault";
 import { requestText } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
 import { Secret } from "#runtime/settings";
+import { describeTable } from "#runtime/clickhouse/catalog";
 import { faultIn } from "#runtime/clickhouse/fault";
 import type { Clickhouse } from "#runtime/clickhouse/service";
 
@@ -13,7 +14,7 @@ export interface Insertion {
   readonly table: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly async: boolean;
-  readonly dedup_token?: string;
+  readonly dedup_token: string | undefined;
 }
 
 /** The same server with the link's other account, which may only insert. */
@@ -40,18 +41,38 @@ const STRICT = {
   date_time_input_format: "best_effort",
 } as const;
 
+const TAKES_NULL = /^(?:LowCardinality\()?Nullable\(|^(?:Dynamic|JSON|Variant)\b/;
+
+/** The server itself reads null as 0 in a column of numbers, so columns that take none are looked up first. */
+async function checkNulls(
+  client: Clickhouse,
+  { database, table, rows }: Insertion,
+  signal: AbortSignal,
+): Promise<void> {
+  const nulls = new Set(rows.flatMap((row) => Object.keys(row).filter((name) => row[name] === null)));
+  if (nulls.size === 0) return;
+  const { columns } = await describeTable(client, database, table, signal);
+  const wrong = columns.find(({ name, type }) => nulls.has(String(name)) && !TAKES_NULL.test(String(type)));
+  if (wrong === undefined) return;
+  throw new ToolFault("invalid_argument", `the column ${String(wrong["name"])} takes no null`, {
+    hint: "leave it out of the object: it then gets its default",
+  });
+}
+
 /** Inserts all rows or none; the server answers once they are kept. */
 export async function insertRows(
   client: Clickhouse,
-  { database, table, rows, async, dedup_token }: Insertion,
+  insertion: Insertion,
   signal: AbortSignal,
 ): Promise<void> {
+  const { database, table, rows, async, dedup_token } = insertion;
   const text = JSON.stringify(rows);
   if (Buffer.byteLength(text) > MAX_INSERT_BYTES) {
     throw new ToolFault("too_large", `the rows have more than ${MAX_INSERT_BYTES} bytes`, {
       hint: "insert fewer rows at a time",
     });
   }
+  await checkNulls(client, insertion, signal);
   await requestText(writerOf(client), {
     path: [],
     query: {

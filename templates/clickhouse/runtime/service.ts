@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ToolFault } from "#runtime/fault";
-import { openHttp, requestLines } from "#runtime/http";
+import { openHttp, requestLines, requestText } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
 import { foreignAnswer } from "#runtime/json-shape";
 import type { Settings } from "#runtime/settings";
@@ -21,7 +21,7 @@ export const MAX_QUERY_MS = 15_000;
 /** Of the rows of one result as JSON; below the hard limit of a whole answer. */
 export const MAX_RESULT_BYTES = 196_608;
 /** Of the rows as the server sends them, before long values are cut. */
-const MAX_READ_BYTES = 8 * 1024 * 1024;
+const MAX_READ_BYTES = 2 * 1024 * 1024;
 /** Names and types come first, then one line for each row, while the query still runs. */
 const FORMAT = "JSONCompactEachRowWithNamesAndTypes";
 
@@ -77,7 +77,8 @@ class Answer {
     const row = values.map((value, index) => cellOf(value, this.#columns?.[index]?.type ?? ""));
     this.#bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
     if (this.#rows.length === this.#limit) return this.#end("rows");
-    if (this.#bytes > MAX_RESULT_BYTES || this.#read > MAX_READ_BYTES) return this.#end("bytes");
+    const isMuch = this.#read > MAX_READ_BYTES && this.#rows.length > 0;
+    if (this.#bytes > MAX_RESULT_BYTES || isMuch) return this.#end("bytes");
     this.#shortened += values.filter((value, index) => lengthOf(value) > lengthOf(row[index])).length;
     this.#rows.push(row);
     return true;
@@ -121,8 +122,25 @@ function arrayIn(line: string): readonly unknown[] {
 }
 
 /**
+ * Ends a query on the server. A closed connection does that too, but only where the query shows progress, which a
+ * join may not do for long.
+ */
+async function kill(service: HttpService, query_id: string): Promise<void> {
+  try {
+    await requestText(service, {
+      path: [],
+      text: `KILL QUERY WHERE query_id = '${query_id}' ASYNC`,
+      contentType: "text/plain; charset=utf-8",
+      signal: AbortSignal.timeout(5000),
+    });
+  } catch {
+    // The time limit of the account's profile remains.
+  }
+}
+
+/**
  * Runs one query as it is written and reads one row more than `limit`; then, after `timeoutMs` or when the caller goes
- * away, the connection is closed, and the account's profile has the server stop the query with it.
+ * away, the query is ended on the server too.
  */
 export async function readRows(
   service: HttpService,
@@ -130,6 +148,7 @@ export async function readRows(
   signal: AbortSignal,
 ): Promise<Rows> {
   const late = AbortSignal.timeout(timeoutMs);
+  const query_id = `mcp-${randomUUID()}`;
   const answer = new Answer(limit);
   const parameters = Object.entries(values).map(([name, value]) => [`param_${name}`, value] as const);
   try {
@@ -140,7 +159,7 @@ export async function readRows(
         query: {
           database,
           default_format: FORMAT,
-          query_id: `mcp-${randomUUID()}`,
+          query_id,
           ...Object.fromEntries(parameters),
         },
         text: sql,
@@ -151,6 +170,7 @@ export async function readRows(
       (line) => answer.take(line),
     );
   } catch (error) {
+    if (signal.aborted || late.aborted) void kill(service, query_id);
     if (late.aborted && !signal.aborted) {
       throw new ToolFault("timeout", `the query was stopped after ${timeoutMs} ms`, {
         hint: "narrow the WHERE by the table's sorting key, or aggregate",
