@@ -55,7 +55,7 @@ const DATA = [
   `INSERT INTO shop_prod.types VALUES (18446744073709551615, 5, NULL, 7, nan, 1.5, '2026-01-02 03:04:05.678', [1, 2],
      {'k': 'v'}, (1, 'é'), 'tab\\there "and" \\\\ \\n', true, 'one', '00000000-0000-0000-0000-000000000001', '10.0.0.1')`,
   "CREATE TABLE shop_prod.wide (id UInt64, body String) ENGINE = MergeTree ORDER BY id",
-  "INSERT INTO shop_prod.wide SELECT number, repeat('0123456789', 20000) FROM numbers(300) SETTINGS max_block_size = 10",
+  "INSERT INTO shop_prod.wide SELECT number, repeat('0123456789', 20000) FROM numbers(100) SETTINGS max_block_size = 10",
   // What the server would else do in the background of the first tests.
   "OPTIMIZE TABLE events.visits FINAL",
   "OPTIMIZE TABLE shop_prod.wide FINAL",
