@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion } from "../../test/live/server.ts";
-import { FLOOD, READER, WRITER, startFerret } from "./live.ts";
+import { FLOOD, READER, WRITER, startFerret, startRelay } from "./live.ts";
 import type { Live } from "./live.ts";
 import { tools } from "./tools.ts";
 
@@ -300,6 +300,7 @@ describe("floods and cancellation, on FerretDB", () => {
     expect(flood.truncation?.by).toMatch(/rows|bytes/);
     expect(flood.page?.next_cursor).toEqual(expect.any(String));
     const wide = await call("mongo_find", { database: "shop", collection: "wide", limit: 100 });
+    expect(wide.truncation?.by, "5 MB were enough").toBe("bytes");
     expect(wide.warnings).toEqual([expect.stringMatching(/values were cut/)]);
     expect(JSON.stringify(wide.data)).toContain("… 4900 more");
     const fields = await call("mongo_find", { database: "shop", collection: "wide", filter: { index: 10 } });
@@ -309,23 +310,33 @@ describe("floods and cancellation, on FerretDB", () => {
     await call("mongo_schema", { database: "shop", collection: "wide", sample: 20 });
   });
 
-  it("aborting ends the call at once, and the connections go on to work", async () => {
+  it("aborting ends the call at once, and its connection, by which the server knows", async () => {
+    const relay = await startRelay(live.server.port);
+    const relayed = open({ MCP_MONGODB_PORT: String(relay.port) });
+    await relayed.call("mongo_db_stats", { database: "shop" });
+    const idle = relay.open();
     const controller = new AbortController();
     const pipeline = [
       { $unwind: "$tags" },
       { $group: { _id: "$name", n: { $sum: 1 } } },
       { $sort: { n: 1 } },
     ];
-    const slow = module.call(
+    const slow = relayed.call(
       "mongo_aggregate",
       { database: "shop", collection: "flood", pipeline },
       controller.signal,
     );
-    setTimeout(() => controller.abort(new Error("caller went away")), 10);
+    setTimeout(() => controller.abort(new Error("caller went away")), 20);
     const started = performance.now();
     await expect(slow).rejects.toThrow("caller went away");
     expect(performance.now() - started).toBeLessThan(1000);
-    expect((await find({ filter: { _id: 1 } })).page?.returned).toBe(1);
+    await expect.poll(relay.open, { timeout: 2000 }).toBeLessThan(idle);
+    expect(
+      (await relayed.call("mongo_count", { database: "orders", collection: "notes" })).data,
+    ).toMatchObject({ documents: 3 });
+    await relayed.close();
+    await expect.poll(relay.open, { timeout: 2000 }).toBe(0);
+    relay.close();
   });
 });
 

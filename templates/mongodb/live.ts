@@ -1,4 +1,6 @@
 /** The live suite's server: FerretDB with the users of the emitted script, and data. */
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { MongoClient, BSON } from "mongodb";
 import type { Document } from "mongodb";
 import { emitPrincipals } from "../../test/harness/principals.ts";
@@ -55,7 +57,7 @@ async function fill(admin: MongoClient): Promise<void> {
   for (let start = 0; start < FLOOD; start += 500)
     await shop.collection("flood").insertMany(items(FLOOD).slice(start, start + 500));
   await shop.collection("wide").insertMany(
-    Array.from({ length: 10 }, (_, index) => ({
+    Array.from({ length: 5 }, (_, index) => ({
       index,
       body: "x".repeat(1_000_000),
       list: Array.from({ length: 5000 }, () => "y"),
@@ -67,6 +69,27 @@ async function fill(admin: MongoClient): Promise<void> {
   });
   for (let index = 0; index < 60; index += 1)
     await shop.createCollection(`c${String(index).padStart(3, "0")}`);
+}
+
+/** A way to the server that tells how many connections through it are open; the driver keeps one to watch the server. */
+export async function startRelay(
+  port: number,
+): Promise<{ readonly port: number; open(): number; close(): void }> {
+  let open = 0;
+  const relay = createServer((client) => {
+    open += 1;
+    const upstream = connect(port, "127.0.0.1");
+    client.pipe(upstream).pipe(client);
+    client
+      .on("error", () => undefined)
+      .on("close", () => {
+        open -= 1;
+        upstream.destroy();
+      });
+    upstream.on("error", () => undefined).on("close", () => client.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+  return { port: (relay.address() as AddressInfo).port, open: () => open, close: () => relay.close() };
 }
 
 /** FerretDB knows no roles: it gets the script's users without them, and nothing here shows what they may do. */

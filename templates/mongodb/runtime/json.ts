@@ -22,8 +22,9 @@ function textOf(text: string, cuts: Cuts): string {
 }
 
 function typed(value: { readonly _bsontype: string }, cuts: Cuts): unknown {
-  if (value instanceof BSON.Long) {
-    const number = value.toNumber();
+  // A timestamp is a `Long` too, by its class.
+  if (value._bsontype === "Long") {
+    const number = (value as BSON.Long).toNumber();
     return Number.isSafeInteger(number) ? number : { $numberLong: value.toString() };
   }
   if (value instanceof BSON.Double || value instanceof BSON.Int32) return numberOf(value.valueOf());

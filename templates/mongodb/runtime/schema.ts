@@ -1,4 +1,3 @@
-import { BSON } from "mongodb";
 import type { Document } from "mongodb";
 
 export const MAX_FIELDS = 200;
@@ -17,7 +16,6 @@ function typeOf(value: unknown): string {
   if (value instanceof RegExp) return "regex";
   if (typeof value === "number") return Number.isInteger(value) ? "int" : "double";
   if (typeof value !== "object") return typeof value;
-  if (value instanceof BSON.Long) return "long";
   return "_bsontype" in value ? String(value._bsontype).toLowerCase() : "object";
 }
 
