@@ -11,7 +11,7 @@ import { runInFakeShell } from "./fake-shell.ts";
 export const READER = "p w:é;'#of-the-reader";
 export const WRITER = "another:$(id)`id`-of-the-writer";
 const ADMIN = "of-the-administrator";
-export const FLOOD = 5000;
+export const FLOOD = 2000;
 
 export interface Live {
   readonly server: LiveServer;
