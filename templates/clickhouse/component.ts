@@ -67,7 +67,7 @@ export default defineComponent<typeof module>({
         }),
         username: text({ doc: "User that owns it.", default: "{name}" }),
         tables: list({
-          doc: "Tables that rows may be inserted into where propose or write is drawn; no others.",
+          doc: "Tables that rows may be inserted into where propose or write is drawn; left out, none.",
           pattern: "^[\\w.-]{1,200}$",
         }),
       },
@@ -100,6 +100,7 @@ export default defineComponent<typeof module>({
         consumers: consumersOf(link, topology, sub.name),
       })),
       writable: writableOf(link).map((sub) => ({ name: sub.name, tables: tablesOf(sub) })),
+      insertable: [...new Set(writableOf(link).flatMap(tablesOf))].sort(),
     }),
     settings: (link) => [
       { name: "URL", value: urlOf(link) },

@@ -55,6 +55,9 @@ export const databases: readonly Database[] = slot("databases", [
 
 export const writable: readonly Writable[] = slot("writable", [{ name: "events", tables: ["notes"] }]);
 
+/** All tables of `writable`, each once. */
+export const insertable: readonly string[] = slot("insertable", ["notes"]);
+
 const MAX_ROWS = 1000;
 const MAX_TABLES = 200;
 const MAX_PARAMS = 50;
@@ -223,8 +226,6 @@ const tableStatsTool = defineTool({
   },
 });
 
-const insertable = [...new Set(writable.flatMap(({ tables }) => tables))].sort();
-
 const insertRowsTool = defineTool({
   name: named("ch_insert_rows"),
   title: "Insert rows",
@@ -235,7 +236,7 @@ const insertRowsTool = defineTool({
       writable.map(({ name }) => name),
       {},
     ),
-    table: insertable.length === 0 ? table : oneOf(insertable, {}),
+    table: oneOf([...insertable], {}),
     rows: listOf(shaped<Readonly<Record<string, unknown>>>({ type: "object", maxProperties: 1000 }, {}), {
       min: 1,
       max: MAX_INSERTED,

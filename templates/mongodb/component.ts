@@ -22,15 +22,14 @@ function writableOf(link: McpLink): readonly Sub[] {
 /** What the link's own accounts may do: one reads the drawn databases, one writes where that was drawn. */
 export function accountsOf(link: McpLink): {
   readonly databases: readonly string[];
-  /** An empty collection is any of the database. */
   readonly writable: readonly { readonly database: string; readonly collections: readonly string[] }[];
 } {
   return {
     databases: [...new Set(link.targets.map(({ sub }) => databaseOf(sub)))],
-    writable: writableOf(link).map((sub) => {
-      const collections = collectionsOf(sub);
-      return { database: databaseOf(sub), collections: collections.length === 0 ? [""] : collections };
-    }),
+    writable: writableOf(link).map((sub) => ({
+      database: databaseOf(sub),
+      collections: collectionsOf(sub),
+    })),
   };
 }
 
@@ -53,7 +52,7 @@ export default defineComponent<typeof module>({
         username: text({ doc: "User that owns it.", default: "{name}" }),
         collection: text({ doc: "The collection that matters most." }),
         collections: list({
-          doc: "Collections that may be written to where propose or write is drawn; left out, any.",
+          doc: "Collections that may be written to where propose or write is drawn; left out, none.",
           pattern: "^(?!system\\.)[\\w.-]{1,200}$",
         }),
       },
@@ -81,6 +80,7 @@ export default defineComponent<typeof module>({
     slots: (link) => ({
       databases: link.targets.map(({ sub }) => ({ name: sub.name, database: databaseOf(sub) })),
       writable: writableOf(link).map((sub) => ({ name: sub.name, collections: collectionsOf(sub) })),
+      changeable: [...new Set(writableOf(link).flatMap(collectionsOf))].sort(),
     }),
     settings: (link) => {
       const { host, port, attributes } = link.component;

@@ -50,12 +50,10 @@ function readmeView(module: LinkModule): object {
     component: name,
     databases: databases.join(", "),
     writable: writable
-      .map(({ database, collections }) =>
-        collections[0] === "" ? `any collection of ${database}` : `${collections.join(", ")} of ${database}`,
-      )
+      .map(({ database, collections }) => `${collections.join(", ") || "no collection yet"} of ${database}`)
       .join("; "),
     command: `mongosh ${server} --authenticationDatabase admin --username admin --file ${shellWord(`principals/${name}/account.js`)}`,
-    never: writable.length === 0 ? "writing, " : "removing, replacing by another account's rights, ",
+    never: writable.length === 0 ? "writing, " : "removing, ",
   };
 }
 

@@ -141,10 +141,8 @@ describe("the emitted files", () => {
       "updateUser",
       "updateUser",
     ]);
-    const anywhere = await commandsOf("{only: {shop: write}}");
-    expect(anywhere[0]?.command).toMatchObject({
-      privileges: [{ resource: { db: "shop_prod", collection: "" } }],
-    });
+    const nowhere = await commandsOf("{only: {shop: write}}");
+    expect(nowhere[0]?.command).toEqual({ createRole: "mcp_write_one", privileges: [], roles: [] });
   });
 
   it("the script fails without a password, instead of making an account that has none", async () => {

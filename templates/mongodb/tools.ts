@@ -23,9 +23,10 @@ interface Database {
   readonly database: string;
 }
 
-/** A database that was drawn with propose or write; no collections: any of its own. */
+/** A database that was drawn with propose or write. */
 interface Writable {
   readonly name: string;
+  /** Its drawn collections: documents may be written to these only. */
   readonly collections: readonly string[];
 }
 
@@ -45,6 +46,9 @@ export const databases: readonly Database[] = slot("databases", [
 ]);
 
 export const writable: readonly Writable[] = slot("writable", [{ name: "orders", collections: ["notes"] }]);
+
+/** All collections of `writable`, each once. */
+export const changeable: readonly string[] = slot("changeable", ["notes"]);
 
 const MAX_DOCUMENTS = 100;
 const MAX_COLLECTIONS = 200;
@@ -324,13 +328,12 @@ const dbStats = defineTool({
     }),
 });
 
-const writableNames = writable.map(({ name }) => name);
-const isListed = writable.every(({ collections }) => collections.length > 0);
 const target = {
-  database: oneOf(writableNames, {}),
-  collection: isListed
-    ? oneOf([...new Set(writable.flatMap(({ collections }) => collections))].sort(), {})
-    : collection,
+  database: oneOf(
+    writable.map(({ name }) => name),
+    {},
+  ),
+  collection: oneOf([...changeable], {}),
 };
 const reason = text({ min: 8, max: 500, doc: "Why, for the audit." });
 
@@ -338,11 +341,10 @@ function placeOf(
   database: string,
   collection: string,
 ): { readonly database: string; readonly collection: string } {
-  const found = writable.find(({ name }) => name === database);
-  if (found === undefined) throw new ToolFault("not_linked", "the database is not drawn for writing");
-  if (found.collections.length > 0 && !found.collections.includes(collection)) {
+  const drawnCollections = writable.find(({ name }) => name === database)?.collections ?? [];
+  if (!drawnCollections.includes(collection)) {
     throw new ToolFault("not_linked", "the collection is not drawn for writing", {
-      hint: `collections of this database that are: ${found.collections.join(", ")}`,
+      hint: `collections of this database that are: ${drawnCollections.join(", ") || "none; draw collections"}`,
     });
   }
   return { database: drawn(database), collection: checkCollection(collection) };
