@@ -13,7 +13,7 @@ import {
 import { ask, askRows } from "#runtime/opensearch/api";
 import { hitsOf, totalOf, warningsOf } from "#runtime/opensearch/hits";
 import { fieldsOf } from "#runtime/opensearch/mapping";
-import { FIELD, FILTER_SCHEMA, queryOf } from "#runtime/opensearch/query";
+import { FILTER_SCHEMA, SORT, queryOf, sortOf } from "#runtime/opensearch/query";
 import type { Filter, Search } from "#runtime/opensearch/query";
 import { explanationOf, shardsOf } from "#runtime/opensearch/shards";
 import { firstPart, offsetOf, pageFrom } from "#runtime/page";
@@ -67,7 +67,7 @@ const query = text({
   doc: "Lucene query text: level:error AND msg:time*",
 });
 const filters = listOf(shaped<Filter>(FILTER_SCHEMA, {}), { max: 10, default: [] });
-const field = text({ max: 200, pattern: FIELD, optional: true });
+const field = text({ min: 1, max: 200, optional: true });
 const limit = integer({ min: 1, max: 500, default: 100 });
 const cursor = text({ max: 256, optional: true });
 
@@ -176,23 +176,16 @@ const getMapping = defineTool({
   },
 });
 
-const sort = listOf(
-  shaped<{ readonly field: string; readonly order?: "asc" | "desc" }>(
-    {
-      type: "object",
-      properties: { field: { type: "string", pattern: FIELD }, order: { enum: ["asc", "desc"] } },
-      required: ["field"],
-      additionalProperties: false,
-    },
-    {},
-  ),
-  { max: 3, default: [] },
-);
+const sort = listOf(text({ min: 1, max: 200, pattern: SORT }), {
+  max: 3,
+  default: [],
+  doc: "-ts: newest first",
+});
 
 const searchDocuments = defineTool({
   name: named("os_search"),
   title: "Search documents",
-  description: `Use to find documents by text and filters, best first or as sorted: index, id, score, source. Name fields to see less of each. Long texts, lists and objects are cut. Pages end after ${MAX_WINDOW} documents.`,
+  description: `Use to find documents by text and filters, best first or as sorted. Name fields to see less; long texts and lists are cut. Ends after ${MAX_WINDOW} documents.`,
   effect: "read",
   parameters: {
     index,
@@ -218,9 +211,7 @@ const searchDocuments = defineTool({
       size: asked,
       terminate_after: MAX_VISITED,
       _source: wish.fields.length === 0 ? true : { includes: wish.fields },
-      ...(wish.sort.length === 0
-        ? {}
-        : { sort: wish.sort.map((each) => ({ [each.field]: { order: each.order ?? "asc" } })) }),
+      ...sortOf(wish.sort),
       ...(wish.highlight
         ? {
             highlight: {

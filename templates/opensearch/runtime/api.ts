@@ -66,11 +66,13 @@ export function faultIn(status: number, text: string): ToolFault | undefined {
   }
   const failed = error["failed_shards"];
   const shard = Array.isArray(failed) && failed.length > 0 ? recordOf(recordOf(failed[0])["reason"]) : root;
-  const reason = withoutNodes(cutText(innermost(shard)["reason"], MAX_REASON).split("\n", 1)[0] ?? "");
-  const code =
-    CODES[type] ??
-    CODES[cutText(shard["type"], 100)] ??
-    (status < 500 ? "invalid_argument" : "upstream_unavailable");
+  const types = [root, shard, innermost(error), innermost(shard)].map((each) => cutText(each["type"], 100));
+  const reasons = new Set(
+    [shard, innermost(shard)].map((each) => cutText(each["reason"], MAX_REASON).split("\n", 1)[0] ?? ""),
+  );
+  const reason = withoutNodes([...reasons].filter((each) => each !== "").join(": "));
+  const known = types.map((each) => CODES[each]).find((each) => each !== undefined);
+  const code = known ?? (status < 500 ? "invalid_argument" : "upstream_unavailable");
   return new ToolFault(code, `the cluster answered ${type}${reason === "" ? "" : `: ${reason}`}`);
 }
 

@@ -7,41 +7,44 @@ type Scalar = string | number | boolean;
 export interface Filter {
   readonly field: string;
   readonly op: (typeof OPERATORS)[number];
-  readonly value?: Scalar;
-  readonly values?: readonly Scalar[];
+  /** A list for `in`, whose texts the cluster reads as the field's type; nothing for `exists`. */
+  readonly value?: Scalar | readonly string[];
   readonly not?: boolean;
 }
 
-const scalar = { anyOf: [{ type: "string", maxLength: 500 }, { type: "number" }, { type: "boolean" }] };
+const SCALARS = [{ type: "string", maxLength: 500 }, { type: "number" }, { type: "boolean" }] as const;
 const MAX_VALUES = 50;
-export const FIELD = "^[A-Za-z0-9_@][A-Za-z0-9_@. -]{0,199}$";
+const FIELD = "^[\\w@][\\w@. -]{0,199}$";
 
 export const FILTER_SCHEMA = {
   type: "object",
   properties: {
     field: { type: "string", pattern: FIELD },
     op: { enum: OPERATORS },
-    value: scalar,
-    values: { type: "array", items: scalar, maxItems: MAX_VALUES },
+    value: { anyOf: [...SCALARS, { type: "array", items: SCALARS[0], maxItems: MAX_VALUES }] },
     not: { type: "boolean" },
   },
   required: ["field", "op"],
   additionalProperties: false,
 } as const;
 
-function valueOf({ field, value }: Filter): Scalar {
-  if (value === undefined) throw new ToolFault("invalid_argument", `the filter on ${field} needs a value`);
+function needs(field: string, what: string): ToolFault {
+  return new ToolFault("invalid_argument", `the filter on ${field} needs ${what}`);
+}
+
+function scalarOf({ field, value }: Filter): Scalar {
+  if (value === undefined || typeof value === "object") throw needs(field, "one value");
   return value;
 }
 
 function clauseOf(filter: Filter): object {
-  const { field, op, values } = filter;
+  const { field, op, value } = filter;
   if (op === "exists") return { exists: { field } };
-  if (op === "is") return { term: { [field]: valueOf(filter) } };
-  if (op === "prefix") return { prefix: { [field]: String(valueOf(filter)) } };
-  if (op !== "in") return { range: { [field]: { [op]: valueOf(filter) } } };
-  if (values === undefined) throw new ToolFault("invalid_argument", `the filter on ${field} needs values`);
-  return { terms: { [field]: values } };
+  if (op === "is") return { term: { [field]: scalarOf(filter) } };
+  if (op === "prefix") return { prefix: { [field]: String(scalarOf(filter)) } };
+  if (op !== "in") return { range: { [field]: { [op]: scalarOf(filter) } } };
+  if (typeof value !== "object") throw needs(field, "a list of values");
+  return { terms: { [field]: value } };
 }
 
 export interface Search {
@@ -75,4 +78,14 @@ export function queryOf({ query, filters }: Search): object {
       ...(unwanted.length === 0 ? {} : { must_not: unwanted }),
     },
   };
+}
+
+/** `-ts` is descending. */
+export const SORT = "^-?[\\w@][\\w@. -]{0,199}$";
+
+export function sortOf(fields: readonly string[]): object {
+  const orders = fields.map((field) =>
+    field.startsWith("-") ? { [field.slice(1)]: { order: "desc" } } : { [field]: { order: "asc" } },
+  );
+  return orders.length === 0 ? {} : { sort: orders };
 }
