@@ -23,6 +23,15 @@ export interface HttpService {
   readonly tls: TlsFiles;
   /** Sent with every request: a tenant, an API version. */
   readonly headers: Readonly<Record<string, string>>;
+  /** More headers, from the request as it goes out: a signature over all of it. */
+  readonly sign?: (request: OutgoingRequest) => Readonly<Record<string, string>>;
+}
+
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
 }
 
 type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -33,11 +42,15 @@ export interface HttpRequest {
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly signal: AbortSignal;
   /** Left out: GET, or POST when there is a body. */
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Fixed by the tool, never by its caller: a range, a condition. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
   readonly json?: unknown;
+  /** Sent as it is. */
+  readonly text?: string;
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
@@ -148,7 +161,10 @@ function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
   if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
-  url.search = searchOf(query ?? {}).toString();
+  // A blank as every server reads it, and as signatures have it.
+  url.search = searchOf(query ?? {})
+    .toString()
+    .replaceAll("+", "%20");
   return url;
 }
 
@@ -158,16 +174,18 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
     request.form === undefined
       ? (request.contentType ?? "application/json")
       : "application/x-www-form-urlencoded";
-  const hasBody = request.form !== undefined || request.json !== undefined;
+  const hasBody = [request.form, request.json, request.text].some((body) => body !== undefined);
   return {
     accept: request.accept ?? "application/json",
     ...service.headers,
+    ...request.headers,
     ...(hasBody ? { "content-type": type } : {}),
     ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
   };
 }
 
-function textOf({ form, json }: HttpRequest): string | null {
+function textOf({ form, json, text }: HttpRequest): string | null {
+  if (text !== undefined) return text;
   if (form !== undefined) return searchOf(form).toString();
   return json === undefined ? null : JSON.stringify(json);
 }
@@ -197,26 +215,32 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
-async function answerTo(service: HttpService, request: HttpRequest, gone: AbortController): Promise<Body> {
+async function answerTo(
+  service: HttpService,
+  request: HttpRequest,
+  gone: AbortController,
+  verbatim: boolean,
+): Promise<Body> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
   const body = textOf(request);
-  const headers = await headersOf(service, request);
   const method = request.method ?? (body === null ? "GET" : "POST");
-  const answer = await send(url, { method, headers, body, signal }, service.tls);
+  const unsigned = await headersOf(service, request);
+  const headers = { ...unsigned, ...service.sign?.({ method, url, headers: unsigned, body }) };
+  const answer = await send(url, { method, headers, body, signal, verbatim }, service.tls);
   const read = await bodyOf(answer);
   if (answer.ok) return read;
   throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
 }
 
-async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
+async function ask(service: HttpService, request: HttpRequest, verbatim = false): Promise<Body> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone);
+    return await answerTo(service, request, gone, verbatim);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -238,4 +262,12 @@ export async function requestJson(service: HttpService, request: HttpRequest): P
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
   return (await ask(service, { accept: "*/*", ...request })).text;
+}
+
+/** As `requestJson`, for an answer whose bytes and headers count, exactly as they were sent. */
+export async function requestBytes(
+  service: HttpService,
+  request: HttpRequest,
+): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
+  return await ask(service, { accept: "*/*", ...request }, true);
 }
