@@ -522,7 +522,13 @@ describe("metadata", () => {
   });
 
   it("XML says what it means", () => {
-    const root = readXml('<?xml version="1.0"?><a xmlns="x"><b>1 &lt; &#50; &amp;amp; &#38;lt; &#x1F600;</b><c/></a>');
-    expect([textOf(root, "b"), textOf(root, "c"), textOf(root, "d")]).toEqual(["1 < 2 &amp; &lt; 😀", "", ""]);
+    const root = readXml(
+      '<?xml version="1.0"?><a xmlns="x"><b>1 &lt; &#50; &amp;amp; &#38;lt; &#x1F600;</b><c/></a>',
+    );
+    expect([textOf(root, "b"), textOf(root, "c"), textOf(root, "d")]).toEqual([
+      "1 < 2 &amp; &lt; 😀",
+      "",
+      "",
+    ]);
   });
 });

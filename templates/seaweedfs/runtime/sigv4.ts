@@ -16,7 +16,7 @@ interface Unsigned {
   readonly payload: string;
 }
 
-export function sha256(content: string): string {
+export function sha256(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
