@@ -122,8 +122,14 @@ describe.each(types)("%s", (type) => {
         cursor = page?.next_cursor;
       }
       expect(keys).toEqual([
-        ...["2024/a.json", "2024/b.json", "2024/c.csv", "2025/a.json", "2025/b.json", "2025/c.csv"],
-        ...["empty.txt", "odd/it's (1) + ü & <b>.txt"],
+        "2024/a.json",
+        "2024/b.json",
+        "2024/c.csv",
+        "2025/a.json",
+        "2025/b.json",
+        "2025/c.csv",
+        "empty.txt",
+        "odd/it's (1) + ü & <b>.txt",
       ]);
       const daily = await call("s3_list_objects", { bucket: "backups" });
       expect(daily.data).toMatchObject({ objects: [{ key: "daily/monday.log" }], prefixes: [] });

@@ -85,12 +85,10 @@ describe("the tools as data", () => {
   });
 
   it("buckets are closed lists: of what was drawn, and of what was drawn for writing", () => {
-    const enumOf = (name: string): unknown =>
-      (
-        tools.tools.find((tool) => tool.name === name)?.inputSchema["properties"] as {
-          bucket: { enum: string[] };
-        }
-      ).bucket.enum;
+    const enumOf = (name: string): unknown => {
+      const schema = tools.tools.find((tool) => tool.name === name)?.inputSchema["properties"];
+      return (schema as { bucket: { enum: string[] } } | undefined)?.bucket.enum;
+    };
     expect(enumOf("s3_read_text")).toEqual(["backups", "invoices"]);
     expect(enumOf("s3_delete_object")).toEqual(["invoices"]);
   });

@@ -1,9 +1,10 @@
 import { flag, integer, oneOf, text } from "#runtime/parameter";
 import { offsetOf, pageFrom } from "#runtime/page";
-import { MAX_BODY_BYTES, deleteObject, putText } from "#runtime/seaweedfs/changes";
 import { drawnBucket, keyWithin, prefixWithin } from "#runtime/seaweedfs/keys";
 import { MAX_KEYS, listBatch, listPage } from "#runtime/seaweedfs/listing";
 import { headObject, readRange, tagsOf } from "#runtime/seaweedfs/object";
+import { MAX_BODY_BYTES, putText } from "#runtime/seaweedfs/put";
+import { deleteObject } from "#runtime/seaweedfs/remove";
 import { MAX_LARGEST, statsOf } from "#runtime/seaweedfs/stats";
 import { accountOf, openStore } from "#runtime/seaweedfs/store";
 import type { Account, Bucket, Store } from "#runtime/seaweedfs/store";

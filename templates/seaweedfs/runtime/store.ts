@@ -91,21 +91,17 @@ const FAULTS: Readonly<Record<string, () => ToolFault>> = {
   SignatureDoesNotMatch: notSigned,
   RequestTimeTooSkewed: () =>
     new ToolFault("upstream_unavailable", "the store's clock and this server's are too far apart"),
-  PreconditionFailed: () =>
-    new ToolFault("invalid_argument", "an object with this key exists", {
-      hint: 'if_none_match="" writes over it',
-    }),
   InvalidRange: () => new ToolFault("invalid_argument", "offset is past the end of the object"),
   SlowDown: () => new ToolFault("rate_limited", "the store asks for fewer requests"),
 };
 const BY_STATUS: Readonly<Record<number, string>> = {
   403: "AccessDenied",
   404: "NoSuchKey",
-  412: "PreconditionFailed",
   416: "InvalidRange",
 };
 
-function faultIn(status: number, text: string): ToolFault | undefined {
+/** In words of our own: what a store says quotes keys, accounts and hosts. */
+export function storeFault(status: number, text: string): ToolFault | undefined {
   const code = /<Code>([A-Za-z.]{1,64})<\/Code>/.exec(text)?.[1] ?? BY_STATUS[status] ?? "";
   return Object.hasOwn(FAULTS, code) ? FAULTS[code]?.() : undefined;
 }
@@ -118,5 +114,5 @@ export async function askStore(
   request: Omit<HttpRequest, "path">,
 ) {
   const path = [bucket, ...(key === null ? [] : key.split("/"))];
-  return await requestBytes(account, { ...request, path, faultIn });
+  return await requestBytes(account, { faultIn: storeFault, ...request, path });
 }
