@@ -70,6 +70,12 @@ function fillList(list: readonly unknown[], nameOf: NameOf, slots: Slots): reado
   return filled.every((item, index) => item === list[index]) ? list : filled;
 }
 
+/** As `oneOf` has it: nothing of the kind was drawn, and JSON Schema knows no empty list. */
+function withoutEmptyEnum(schema: Slots): Slots {
+  const { enum: values, ...rest } = schema;
+  return Array.isArray(values) && values.length === 0 ? { type: "string", maxLength: 0, ...rest } : schema;
+}
+
 function fillRecord(record: Slots, nameOf: NameOf, slots: Slots): Slots {
   const filled: Record<string, unknown> = {};
   let same = true;
@@ -77,7 +83,7 @@ function fillRecord(record: Slots, nameOf: NameOf, slots: Slots): Slots {
     filled[key] = fillHoles(record[key], nameOf, slots);
     same &&= filled[key] === record[key];
   }
-  return same ? record : filled;
+  return same ? record : withoutEmptyEnum(filled);
 }
 
 /** The same data with every hole filled; a part without holes is that part itself, shared by all links. */

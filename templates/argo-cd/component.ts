@@ -21,6 +21,11 @@ export function applicationOf(link: McpLink, { sub }: McpLink["targets"][number]
   };
 }
 
+/** Each once, by name. */
+export function projectsOf(link: McpLink): readonly string[] {
+  return [...new Set(link.targets.map((target) => applicationOf(link, target).project))].sort();
+}
+
 function writableOf(link: McpLink): readonly string[] {
   return link.targets.filter(({ access }) => access !== "read").map(({ sub }) => sub.name);
 }
@@ -75,7 +80,7 @@ export default defineComponent<typeof module>({
     targetParameter: "name",
     slots: (link) => ({
       applications: link.targets.map((target) => applicationOf(link, target)),
-      home: homeOf(link),
+      projects: projectsOf(link),
       writable: writableOf(link),
     }),
     settings: (link) => [{ name: "URL", value: urlOf(link) }],

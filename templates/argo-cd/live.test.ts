@@ -2,17 +2,16 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion } from "../../test/live/server.ts";
-import { FLOOD_NAMESPACE, commit, openStackOf, stackOf, startArgo } from "./live.ts";
+import { FLOOD, FLOOD_NAMESPACE, commit, floodStackOf, stackOf, startArgo } from "./live.ts";
 import type { RealArgo } from "./live.ts";
 import { tools } from "./tools.ts";
 
 const HARD_LIMIT = 262_144;
-const FLOOD = 1400;
 const reason = "a test of the tool";
 
 let argo: RealArgo;
 let token: string;
-let everything: string;
+let many: string;
 let module: OpenModule;
 let open: OpenModule;
 let first: string;
@@ -82,9 +81,9 @@ spec:
 
 /** Applications that nothing reconciles: their state is written as the controller would write it. */
 function floodApplications(): readonly object[] {
-  return Array.from({ length: FLOOD }, (_, index) => ({
-    ...application(`flood-${String(index).padStart(4, "0")}`, "flood", "x"),
-    metadata: { name: `flood-${String(index).padStart(4, "0")}`, namespace: FLOOD_NAMESPACE },
+  return FLOOD.map((name, index) => ({
+    ...application(name, "flood", "x"),
+    metadata: { name, namespace: FLOOD_NAMESPACE },
     spec: {
       project: "flood",
       source: {
@@ -130,17 +129,21 @@ beforeAll(async () => {
     application("hidden", "other", "shop"),
   ]);
   token = await argo.accountOf(stackOf(argo.server.port), "stack-mcp");
-  everything = await argo.accountOf(openStackOf(argo.server.port), "flood-mcp");
+  many = await argo.accountOf(floodStackOf(argo.server.port), "flood-mcp");
   module = openModule(tools, environment(token));
-  // The same module as it is emitted when no application was drawn.
-  const undrawn = { applications: [], writable: [], home: "argocd" } as const;
+  // The same module as it is emitted for the other drawing.
+  const drawn = {
+    applications: FLOOD.map((name) => ({ name, namespace: FLOOD_NAMESPACE, project: "flood" })),
+    projects: ["flood"],
+    writable: [],
+  };
   vi.resetModules();
   vi.doMock("#runtime/slot", () => ({
     named: (name: string) => name,
     slot: (name: string, sample: unknown) =>
-      Object.hasOwn(undrawn, name) ? undrawn[name as keyof typeof undrawn] : sample,
+      Object.hasOwn(drawn, name) ? drawn[name as keyof typeof drawn] : sample,
   }));
-  open = openModule((await import("./tools.ts")).tools, environment(everything));
+  open = openModule((await import("./tools.ts")).tools, environment(many));
   await vi.waitFor(
     async () => {
       const { data } = await module.call("argocd_get_application", { name: "shop" });
@@ -403,11 +406,8 @@ describe("the account", () => {
 
   it("what was not drawn is unreachable through the tools as well", async () => {
     await expect(call("argocd_get_application", { name: "hidden" })).rejects.toThrow("invalid arguments");
-    await expect(call("argocd_get_application", { name: "hidden" }, open)).resolves.toBeDefined();
-    await expect(call("argocd_get_application", { name: "none-such" }, open)).rejects.toMatchObject({
-      code: expect.stringMatching(/denied|not_found/),
-    });
-    await expect(call("argocd_get_application", { name: "../projects/default" }, open)).rejects.toThrow(
+    await expect(call("argocd_get_application", { name: "shop" }, open)).rejects.toThrow("invalid arguments");
+    await expect(call("argocd_get_application", { name: "../projects/default" })).rejects.toThrow(
       "invalid arguments",
     );
   });
@@ -416,16 +416,16 @@ describe("the account", () => {
 describe("floods", () => {
   beforeAll(() => {
     const all = floodApplications();
-    for (let at = 0; at < FLOOD; at += 200)
+    for (let at = 0; at < FLOOD.length; at += 200)
       argo.kubectl(
         ["create", "-f", "-"],
         JSON.stringify({ apiVersion: "v1", kind: "List", items: all.slice(at, at + 200) }),
       );
   }, 300_000);
 
-  it(`${FLOOD} applications with 11 MB of Helm values: pages are bounded, and neither overlap nor leave out`, async () => {
+  it(`${FLOOD.length} applications with 11 MB of Helm values: pages are bounded, and neither overlap nor leave out`, async () => {
     await vi.waitFor(
-      async () => expect((await call("argocd_list_applications", {}, open)).page?.total).toBe(FLOOD + 3),
+      async () => expect((await call("argocd_list_applications", {}, open)).page?.total).toBe(FLOOD.length),
       { timeout: 30_000, interval: 500 },
     );
     const seen = new Set<string>();
@@ -442,7 +442,7 @@ describe("floods", () => {
       expect(seen.size - before).toBe(rows.length);
       cursor = page?.next_cursor;
     }
-    expect(seen.size).toBe(FLOOD + 3);
+    expect(seen.size).toBe(FLOOD.length);
   });
 
   it("filters find the few among the many", async () => {
@@ -472,8 +472,5 @@ describe("floods", () => {
     await expect(call("argocd_list_applications", { namespace: "team-1" }, open)).rejects.toMatchObject({
       code: "too_large",
     });
-    expect(
-      (await call("argocd_list_applications", { namespace: "app", project: "other" }, open)).page?.total,
-    ).toBe(1);
   });
 });

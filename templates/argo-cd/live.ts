@@ -72,10 +72,17 @@ links:
   mcp: {argo_cd: {only: {shop: write, shop-infra: read}}}
 `;
 
-/** Nothing drawn by name: everything is within reach. */
-export const openStackOf = (port: number): string => `apiVersion: topology/v1
+/** The names of as many applications as a large company has. */
+export const FLOOD = Array.from({ length: 1400 }, (_, index) => `flood-${String(index).padStart(4, "0")}`);
+
+export const floodStackOf = (port: number): string => `apiVersion: topology/v1
 stack: flood
-components: {argo_cd: {namespace: argocd, host: 127.0.0.1, port: ${port}}}
+components:
+  argo_cd:
+    namespace: argocd
+    host: 127.0.0.1
+    port: ${port}
+    applications: {${FLOOD.map((name) => `${name}: {project: flood, namespace: ${FLOOD_NAMESPACE}}`).join(", ")}}
 links: {mcp: {argo_cd: read}}
 `;
 

@@ -1,6 +1,6 @@
 import { defineOutput } from "#hook";
 import type { FileSpec, LinkModule, Topology } from "#hook";
-import { applicationOf, homeOf } from "./component.ts";
+import { applicationOf, homeOf, projectsOf } from "./component.ts";
 
 const HERE = "templates/argo-cd";
 
@@ -11,23 +11,23 @@ function objectOf(home: string, { name, namespace, project }: Application): stri
   return namespace === home ? `${project}/${name}` : `${project}/${namespace}/${name}`;
 }
 
-/** What the account may do, line by line; nothing was drawn by name, so everything is within reach. */
+/** What the account may do, line by line. */
 function rulesOf({ link, tools }: LinkModule, role: string): readonly string[] {
   const home = homeOf(link);
-  const drawn = link.targets.map((target) => ({ ...target, application: applicationOf(link, target) }));
   const canSync = tools.some(({ effect }) => effect !== "read");
-  const all = drawn.length === 0;
-  const visible = all ? ["*/*"] : drawn.map(({ application }) => objectOf(home, application));
-  const synced = drawn
-    .filter(({ access }) => access !== "read")
-    .map(({ application }) => objectOf(home, application));
-  const projects = all ? ["*"] : [...new Set(drawn.map(({ application }) => application.project))].sort();
   const rule = (resource: string, action: string, object: string): string =>
     `p, ${role}, ${resource}, ${action}, ${object}, allow`;
+  const rules = (action: string, targets: typeof link.targets): readonly string[] =>
+    targets.map((target) => rule("applications", action, objectOf(home, applicationOf(link, target))));
   return [
-    ...visible.map((object) => rule("applications", "get", object)),
-    ...projects.map((project) => rule("projects", "get", project)),
-    ...(canSync ? (all ? visible : synced).map((object) => rule("applications", "sync", object)) : []),
+    ...rules("get", link.targets),
+    ...projectsOf(link).map((project) => rule("projects", "get", project)),
+    ...(canSync
+      ? rules(
+          "sync",
+          link.targets.filter(({ access }) => access !== "read"),
+        )
+      : []),
   ];
 }
 
@@ -49,7 +49,6 @@ function accountView({ stack }: Topology, linked: LinkModule): object {
     generate: `argocd account generate-token --account ${account}`,
     commands: [patch("argocd-cm"), patch("argocd-rbac-cm")],
     never: rules.some((rule) => rule.includes(", sync, ")) ? "" : "syncing, ",
-    seesAll: linked.link.targets.length === 0,
   };
 }
 

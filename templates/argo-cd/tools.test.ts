@@ -392,11 +392,7 @@ links: {mcp: {argo_cd: ${link}}}
     expect(await rulesOf(drawn, "{access: write, tools: []}")).toEqual([...reading, G]);
   });
 
-  it("sees everything when nothing was drawn by name", async () => {
-    expect(await rulesOf("", "read")).toEqual([
-      `p, ${ROLE}, applications, get, */*, allow`,
-      `p, ${ROLE}, projects, get, *, allow`,
-      G,
-    ]);
+  it("sees nothing when nothing was drawn", async () => {
+    expect(await rulesOf("", "read")).toEqual([G]);
   });
 });

@@ -27,29 +27,24 @@ export const link: LinkFacts = slot("link", {
   port: 8080,
 });
 
-/** The drawn applications; none drawn means every one that the account sees. */
+/** The drawn applications: there is no way to another one. */
 export const applications: readonly Application[] = slot("applications", [
   { name: "shop", namespace: "argocd", project: "default" },
   { name: "shop-infra", namespace: "argocd", project: "platform" },
 ]);
 
-/** Where an application lies that was not drawn by name. */
-export const home: string = slot("home", "argocd");
+/** The projects of these. */
+export const projects: readonly string[] = slot("projects", ["default", "platform"]);
 
-/** Names of the applications that were drawn with propose or write; none drawn, none named. */
+/** Names of the applications that were drawn with propose or write. */
 export const writable: readonly string[] = slot("writable", ["shop"]);
 
 const MAX_ROWS = 200;
 const NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
-const names = applications.map(({ name }) => name);
-const projects = [...new Set(applications.map(({ project }) => project))].sort();
-
-const freeName = text({ min: 1, max: 253, pattern: NAME });
-const name = names.length === 0 ? freeName : oneOf(names, {});
-const project =
-  projects.length === 0
-    ? text({ max: 253, pattern: NAME, optional: true })
-    : oneOf(projects, { optional: true });
+const name = oneOf(
+  applications.map(({ name }) => name),
+  {},
+);
 const health = oneOf(HEALTH, { optional: true });
 const limit = integer({ min: 1, max: MAX_ROWS, default: 50 });
 const cursor = text({ max: 256, optional: true });
@@ -58,10 +53,8 @@ const accessOf = ({ client, signal }: Context): Access => ({ argo: client, signa
 
 function drawnApplication(name: string): Application {
   const found = applications.find((candidate) => candidate.name === name);
-  if (found !== undefined) return found;
-  if (applications.length > 0)
-    throw new ToolFault("not_linked", "the application is not drawn for this link");
-  return { name, namespace: home, project: "" };
+  if (found === undefined) throw new ToolFault("not_linked", "the application is not drawn for this link");
+  return found;
 }
 
 const listApplications = defineTool({
@@ -71,7 +64,7 @@ const listApplications = defineTool({
     "Use to see what is deployed and whether it is well: sync, health, the revision it follows, images and the last operation of each. Filters apply before paging; namespace is where it deploys to.",
   effect: "read",
   parameters: {
-    project,
+    project: oneOf(projects, { optional: true }),
     sync: oneOf(SYNC, { optional: true }),
     health,
     namespace: text({ max: 63, pattern: NAME, optional: true }),
@@ -192,7 +185,7 @@ const sync = defineTool({
   effect: "destructive",
   timeoutMs: 60_000,
   parameters: {
-    name: writable.length === 0 ? freeName : oneOf(writable, {}),
+    name: oneOf(writable, {}),
     revision: text({ min: 1, max: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9._/+-]*$", optional: true }),
     dry_run: flag({ default: true, doc: "false to change something" }),
     prune: flag({ default: false }),

@@ -24,12 +24,18 @@ function consumersOf(link: McpLink, topology: Topology, name: string): readonly 
 
 const attribute = ({ sub }: Target, name: string): string => String(sub.attributes[name] ?? "");
 
-function bucketsOf(link: McpLink, topology: Topology): readonly Bucket[] {
+/** The id of the key that reads a bucket. */
+function readerOf({ component }: McpLink, bucket: string): string {
+  return `mcp-${component.name}-${bucket}`;
+}
+
+function bucketsOf(link: McpLink, topology: Topology, isIssued: boolean): readonly Bucket[] {
   return link.targets.map((target) => ({
     name: target.sub.name,
     bucket: attribute(target, "bucket") || target.sub.name,
     prefix: attribute(target, "prefix"),
     env: variablePart(target.sub.name),
+    account: isIssued ? "" : readerOf(link, target.sub.name),
     public: target.sub.attributes["public"] === true,
     used_by: consumersOf(link, topology, target.sub.name),
   }));
@@ -62,7 +68,7 @@ export function accountsOf(link: McpLink): readonly Account[] {
   return link.targets.flatMap((target) => {
     const { name } = target.sub;
     const reader: Account = {
-      id: `mcp-${link.component.name}-${name}`,
+      id: readerOf(link, name),
       part: variablePart(name),
       name,
       bucket: attribute(target, "bucket") || name,
@@ -131,7 +137,7 @@ const family = {
   scope: "buckets",
   targetParameter: "bucket",
   slots: (link: McpLink, topology: Topology) => ({
-    buckets: bucketsOf(link, topology),
+    buckets: bucketsOf(link, topology, false),
     writable: writableOf(link),
   }),
   settings: (link: McpLink) => [
@@ -159,6 +165,10 @@ const own = {
 /** A store that makes keys itself, as AWS does. */
 const issued = {
   ...family,
+  slots: (link: McpLink, topology: Topology) => ({
+    buckets: bucketsOf(link, topology, true),
+    writable: writableOf(link),
+  }),
   credentials: (link: McpLink) =>
     accountsOf(link).flatMap((account) => {
       const id = { name: `${account.part}_ACCESS_KEY`, doc: `Id of the key of the account ${account.id}.` };

@@ -204,7 +204,7 @@ describe("accounts", () => {
     expect(sent?.url).toBe("/invoices/ai/%C3%BC%20%2B(1)*.txt");
   });
 
-  it.each(["INVOICES_SECRET_KEY", "BACKUPS_ACCESS_KEY"])("without %s it does not open", async (name) => {
+  it.each(["INVOICES_SECRET_KEY", "BACKUPS_SECRET_KEY"])("without %s it does not open", async (name) => {
     const environment = { MCP_S3_URL: CLOSED, ...KEYS, [`MCP_S3_${name}`]: "" };
     await expect(openModule(tools, environment).call("s3_list_buckets")).rejects.toThrow(
       `MCP_S3_${name} is missing`,

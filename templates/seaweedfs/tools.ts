@@ -32,10 +32,19 @@ export const buckets: readonly Bucket[] = slot("buckets", [
     bucket: "shop-backups",
     prefix: "daily/",
     env: "BACKUPS",
+    account: "mcp-seaweedfs-backups",
     public: false,
     used_by: ["cnpg"],
   },
-  { name: "invoices", bucket: "invoices", prefix: "", env: "INVOICES", public: false, used_by: [] },
+  {
+    name: "invoices",
+    bucket: "invoices",
+    prefix: "",
+    env: "INVOICES",
+    account: "mcp-seaweedfs-invoices",
+    public: false,
+    used_by: [],
+  },
 ]);
 
 /** Where keys may be written, by the names of the buckets that were drawn with propose or write. */
@@ -64,7 +73,7 @@ interface Reading {
 
 function reading({ client }: Context, name: string): Reading {
   const drawn = drawnBucket(buckets, name);
-  return { account: accountOf(client, drawn.env), drawn };
+  return { account: accountOf(client, drawn.env, drawn.account), drawn };
 }
 
 /** Whether a bucket answers, by what it is asked for anyway: the rights on it may not reach beyond the prefix. */

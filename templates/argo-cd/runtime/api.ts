@@ -79,7 +79,7 @@ export async function askApplication(
   below: readonly string[] = [],
   query: Readonly<Record<string, string>> = {},
 ): Promise<Json> {
-  const place = { appNamespace: namespace, ...(project === "" ? {} : { project }) };
+  const place = { appNamespace: namespace, project };
   return await ask(access, ["applications", name, ...below], { ...place, ...query });
 }
 

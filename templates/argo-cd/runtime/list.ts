@@ -61,8 +61,8 @@ const placeOf = (application: Json): string => {
 };
 
 /**
- * What the search finds among the drawn applications, or among all when none was drawn, by name. Argo CD has no
- * pages and ignores what it does not know, so everything but the project is looked for here.
+ * What the search finds among the drawn applications, by name. Argo CD has no pages and ignores what it does not
+ * know, so everything but the project is looked for here.
  */
 export async function findApplications(
   access: Access,
@@ -70,12 +70,15 @@ export async function findApplications(
   drawn: readonly Application[],
 ): Promise<readonly Json[]> {
   const fields = fieldsOf(search.namespace === undefined ? FIELDS : [...FIELDS, "spec"]);
-  const projects = search.project === undefined ? undefined : [search.project];
+  const projects = [...new Set(drawn.map(({ project }) => project))].filter(
+    (name) => (search.project ?? name) === name,
+  );
+  if (projects.length === 0) return [];
   const answer = await ask(access, ["applications"], { projects, fields });
   const within = new Set(drawn.map(({ namespace, name }) => `${namespace}/${name}`));
   return listOf(answer["items"] ?? [])
     .map(recordOf)
-    .filter((application) => within.size === 0 || within.has(placeOf(application)))
+    .filter((application) => within.has(placeOf(application)))
     .filter((application) => matches(application, search))
     .map((application) => ({ place: placeOf(application), application }))
     .sort((a, b) => (a.place < b.place ? -1 : 1))

@@ -38,12 +38,12 @@ function projectOf(item: Json): object {
   };
 }
 
-/** The projects that the account sees, of those that were drawn when any were. */
+/** The drawn projects that the account sees. */
 export async function listProjects(access: Access, drawn: readonly string[]): Promise<readonly object[]> {
   const answer = await ask(access, ["projects"], { fields: "items.metadata.name,items.spec" });
   return itemsOf(answer, "items")
     .map((item) => ({ item, name: textOf(partOf(item, "metadata"), "name") }))
-    .filter(({ name }) => drawn.length === 0 || drawn.includes(name))
+    .filter(({ name }) => drawn.includes(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ item }) => projectOf(item));
 }

@@ -63,7 +63,7 @@ export async function syncApplication(
   checkedRevision(found, wanted.revision);
   if (isRunning(found)) throw new ToolFault("busy", "another operation of this application is running");
   const { dry_run, prune, resources, revision } = wanted;
-  const place = { name, appNamespace: namespace, ...(project === "" ? {} : { project }) };
+  const place = { name, appNamespace: namespace, project };
   await ask(
     access,
     ["applications", name, "sync"],

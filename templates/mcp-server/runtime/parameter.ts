@@ -77,6 +77,8 @@ export function oneOf<const V extends string, const O extends Options<NoInfer<V>
   values: readonly V[],
   options: O,
 ): Parameter<V, PresenceOf<O>> {
+  // Nothing of the kind was drawn, and JSON Schema knows no empty list: no name passes.
+  if (values.length === 0) return parameter({ type: "string", maxLength: 0 }, options);
   return parameter({ enum: [...values] }, options);
 }
 

@@ -15,6 +15,8 @@ export interface Bucket {
   readonly prefix: string;
   /** Part of the names of its variables. */
   readonly env: string;
+  /** Id of the key that reads it; empty when the store makes the ids. */
+  readonly account: string;
   readonly public: boolean;
   readonly used_by: readonly string[];
 }
@@ -34,7 +36,7 @@ export interface Store {
 export function openStore(link: LinkFacts, settings: Settings, buckets: readonly Bucket[]): Store {
   const region = settings.text("REGION", "us-east-1");
   const store = { link, settings, service: openHttp(link, settings), region };
-  for (const { env } of buckets) accountOf(store, env);
+  for (const { env, account } of buckets) accountOf(store, env, account);
   return store;
 }
 
@@ -55,9 +57,9 @@ function signatureOf(request: OutgoingRequest, id: string, secret: Secret, regio
   return { ...own, authorization: authorizationOf({ method, url, headers, payload }, key, now) };
 }
 
-/** The account whose variables start with `<env>_`. */
-export function accountOf({ link, settings, service, region }: Store, env: string): Account {
-  const id = demand(settings.text(`${env}_ACCESS_KEY`, ""), `${link.env}_${env}_ACCESS_KEY`);
+/** The account whose variables start with `<env>_`; `name` is its id when none says otherwise. */
+export function accountOf({ link, settings, service, region }: Store, env: string, name: string): Account {
+  const id = demand(settings.text(`${env}_ACCESS_KEY`, name), `${link.env}_${env}_ACCESS_KEY`);
   const secret = demand(settings.secret(`${env}_SECRET_KEY`), `${link.env}_${env}_SECRET_KEY`);
   if (!/^[\x21-\x7e]+$/.test(id))
     throw new SettingError(`${link.env}_${env}_ACCESS_KEY`, "holds a character that no access key has");
