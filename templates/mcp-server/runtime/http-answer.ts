@@ -6,6 +6,8 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_REASON = 300;
 
 export interface Body {
+  readonly headers: Headers;
+  readonly bytes: Buffer;
   readonly text: string;
   json(): unknown;
 }
@@ -30,8 +32,9 @@ export async function bodyOf(response: Response): Promise<Body> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString("utf8");
-  return { text, json: () => parse(text) };
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString("utf8");
+  return { headers: response.headers, bytes, text, json: () => parse(text) };
 }
 
 function parse(text: string): unknown {

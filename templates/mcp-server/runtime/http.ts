@@ -23,6 +23,15 @@ export interface HttpService {
   readonly tls: TlsFiles;
   /** Sent with every request: a tenant, an API version. */
   readonly headers: Readonly<Record<string, string>>;
+  /** More headers, from the request as it goes out: a signature over all of it. */
+  readonly sign?: (request: OutgoingRequest) => Readonly<Record<string, string>>;
+}
+
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
 }
 
 type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -33,7 +42,9 @@ export interface HttpRequest {
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly signal: AbortSignal;
   /** Left out: GET, or POST when there is a body. */
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Fixed by the tool, never by its caller: a range, a condition. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
@@ -150,7 +161,10 @@ function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
   if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
-  url.search = searchOf(query ?? {}).toString();
+  // A blank as every server reads it, and as signatures have it.
+  url.search = searchOf(query ?? {})
+    .toString()
+    .replaceAll("+", "%20");
   return url;
 }
 
@@ -164,6 +178,7 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
   return {
     accept: request.accept ?? "application/json",
     ...service.headers,
+    ...request.headers,
     ...(hasBody ? { "content-type": type } : {}),
     ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
   };
@@ -200,35 +215,38 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
+/** How an answer is taken in; `verbatim` asks that nothing on the way may change its bytes. */
+interface Reading<T> {
+  readonly read: (answer: Response) => Promise<T>;
+  readonly verbatim?: boolean;
+}
+
 async function answerTo<T>(
   service: HttpService,
   request: HttpRequest,
   gone: AbortController,
-  read: (answer: Response) => Promise<T>,
+  { read, verbatim = false }: Reading<T>,
 ): Promise<T> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
   const body = textOf(request);
-  const headers = await headersOf(service, request);
   const method = request.method ?? (body === null ? "GET" : "POST");
-  const answer = await send(url, { method, headers, body, signal }, service.tls);
+  const unsigned = await headersOf(service, request);
+  const headers = { ...unsigned, ...service.sign?.({ method, url, headers: unsigned, body }) };
+  const answer = await send(url, { method, headers, body, signal, verbatim }, service.tls);
   if (answer.ok) return await read(answer);
   const { text } = await bodyOf(answer);
   throw request.faultIn?.(answer.status, text) ?? explain(answer.status, text, service.base);
 }
 
-async function ask<T>(
-  service: HttpService,
-  request: HttpRequest,
-  read: (answer: Response) => Promise<T>,
-): Promise<T> {
+async function ask<T>(service: HttpService, request: HttpRequest, reading: Reading<T>): Promise<T> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone, read);
+    return await answerTo(service, request, gone, reading);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -244,12 +262,12 @@ async function ask<T>(
  * request at once and throws the signal's reason.
  */
 export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
-  return (await ask(service, request, bodyOf)).json();
+  return (await ask(service, request, { read: bodyOf })).json();
 }
 
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
-  return (await ask(service, { accept: "*/*", ...request }, bodyOf)).text;
+  return (await ask(service, { accept: "*/*", ...request }, { read: bodyOf })).text;
 }
 
 /**
@@ -261,5 +279,17 @@ export async function requestLines(
   request: HttpRequest,
   take: (line: string) => boolean,
 ): Promise<void> {
-  await ask(service, { accept: "*/*", ...request }, async (answer) => await readLines(answer, take));
+  await ask(
+    service,
+    { accept: "*/*", ...request },
+    { read: async (answer) => await readLines(answer, take) },
+  );
+}
+
+/** As `requestJson`, for an answer whose bytes and headers count, exactly as they were sent. */
+export async function requestBytes(
+  service: HttpService,
+  request: HttpRequest,
+): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
+  return await ask(service, { accept: "*/*", ...request }, { read: bodyOf, verbatim: true });
 }
