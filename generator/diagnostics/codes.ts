@@ -40,6 +40,7 @@ export type DiagnosticCode =
   | "W-NO-TOOLS-YET"
   | "W-ROUTE"
   | "W-SECRET-MISSING"
+  | "W-TOOLS-UNNAMED"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -215,6 +216,12 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a credential without a value",
     cause: "No source has it, and it is not ours to make.",
     fix: "Set its variable, add it to the stack's secrets file, or write a source under credentials.",
+  },
+  "W-TOOLS-UNNAMED": {
+    title: "write tools that nobody asked for by name",
+    cause:
+      "The link may write, but its write tools come from a document and are kept only when they are named.",
+    fix: "Name those that AI needs under tools of the link, or draw read.",
   },
   "W-UNLINKED": {
     title: "a component without links",

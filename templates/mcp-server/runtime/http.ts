@@ -30,10 +30,12 @@ type QueryValue = string | number | boolean | readonly string[] | undefined;
 export interface HttpRequest {
   /** Segments of the path below the base; each is escaped, none can climb. */
   readonly path: readonly string[];
+  /** The path ends in a slash, which many services tell apart. */
+  readonly endsInSlash?: boolean;
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly signal: AbortSignal;
   /** Left out: GET, or POST when there is a body. */
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
@@ -41,6 +43,8 @@ export interface HttpRequest {
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
+  /** Names from the drawing or the code, never from a caller; a value that no header can carry is refused. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
@@ -140,16 +144,23 @@ function searchOf(values: Readonly<Record<string, QueryValue>>): URLSearchParams
   return search;
 }
 
-function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
+function urlOf({ base }: HttpService, { path, query, endsInSlash }: HttpRequest): URL {
   if (path.some((segment) => /^\.{0,2}$/.test(segment)))
     throw new ToolFault("invalid_argument", "a name is empty or only dots");
   const prefix = base.pathname === "/" ? "" : base.pathname;
-  const url = new URL(`${base.origin}${prefix}/${path.map(encodeURIComponent).join("/")}`);
+  const end = endsInSlash === true && path.length > 0 ? "/" : "";
+  const url = new URL(`${base.origin}${prefix}/${path.map(encodeURIComponent).join("/")}${end}`);
   if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
   url.search = searchOf(query ?? {}).toString();
   return url;
+}
+
+function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const unsafe = Object.keys(headers).find((name) => /[^\x20-\x7e]/.test(headers[name] ?? ""));
+  if (unsafe === undefined) return headers;
+  throw new ToolFault("invalid_argument", `${unsafe} holds a character that no HTTP header can carry`);
 }
 
 async function headersOf(service: HttpService, request: HttpRequest): Promise<Record<string, string>> {
@@ -160,6 +171,7 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
       : "application/x-www-form-urlencoded";
   const hasBody = request.form !== undefined || request.json !== undefined;
   return {
+    ...checkedHeaders(request.headers ?? {}),
     accept: request.accept ?? "application/json",
     ...service.headers,
     ...(hasBody ? { "content-type": type } : {}),
