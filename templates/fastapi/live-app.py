@@ -4,13 +4,13 @@ import os
 from enum import Enum
 from typing import Annotated, Optional
 
-from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Response
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
 
 KEY = os.environ["API_KEY"]
-LATENT = {"cancelled": 0}
+GONE = {"callers": 0}
 scheme = APIKeyHeader(name="X-Shop-Key")
 
 
@@ -54,7 +54,7 @@ ITEMS = {n: Stored(id=n, name=f"item {n}", price=n + 0.5, size=Size.large if n %
 
 @app.get("/health")
 def health():
-    return {"status": "up", "items": len(ITEMS)}
+    return {"status": "up", "items": len(ITEMS), "gone": GONE["callers"]}
 
 
 @app.get("/items/", dependencies=keyed, operation_id="listItems", response_model=list[Item])
@@ -106,7 +106,7 @@ def delete_item(item_id: int):
 
 
 @app.get("/flood/list", dependencies=keyed, operation_id="floodList")
-def flood_list(count: int = 60_000):
+def flood_list(count: int = 25_000):
     return [{"number": n, "text": "a row that is not short at all"} for n in range(count)]
 
 
@@ -117,8 +117,6 @@ def flood_bytes(megabytes: int = 100):
         for _ in range(megabytes * 16):
             yield b"x" * 65536
         yield b'"'
-
-    from fastapi.responses import StreamingResponse
 
     return StreamingResponse(chunks(), media_type="application/json")
 
@@ -144,13 +142,10 @@ def broken():
 
 
 @app.get("/slow", dependencies=keyed, operation_id="getSlow")
-async def slow():
-    try:
-        await asyncio.sleep(30)
-    except asyncio.CancelledError:
-        LATENT["cancelled"] += 1
-        raise
-    return {}
+async def slow(request: Request):
+    while not await request.is_disconnected():
+        await asyncio.sleep(0.05)
+    GONE["callers"] += 1
 
 
 @app.get("/echo", dependencies=keyed, operation_id="getEcho")
