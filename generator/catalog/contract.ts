@@ -205,6 +205,13 @@ export function fillPattern(pattern: string, values: Readonly<Record<string, unk
   return filled + pattern.slice(end);
 }
 
+/** Of a tool in the list that every client reads before it calls anything. */
+export const MAX_LISTED_BYTES = 1400;
+
+export { MAX_DEPTH, listOf, openDocument, own, recordOf } from "./foreign-document.ts";
+export type { ForeignDocument, Json, Part } from "./foreign-document.ts";
+export { toolNames } from "./foreign-names.ts";
+export { defaultOf, inputOf, plainerForms, withoutNull } from "./foreign-schema.ts";
 export { foreignText } from "./foreign-text.ts";
 export { httpCommands } from "./http-commands.ts";
 export type { CommandFamily } from "./commands.ts";

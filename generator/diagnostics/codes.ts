@@ -34,6 +34,7 @@ export type DiagnosticCode =
   | "E-YAML"
   | "W-GRANT-EXPIRED"
   | "W-NAME"
+  | "W-NO-DOCUMENT"
   | "W-NO-EGRESS"
   | "W-NO-RECIPIENT"
   | "W-NO-STACK-AGENT"
@@ -186,6 +187,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a misleading name",
     cause: "The name says something else than the file does.",
     fix: "Rename it so that readers are not misled.",
+  },
+  "W-NO-DOCUMENT": {
+    title: "a link whose tools come from a document that is not drawn",
+    cause: "The tools of this type are made from a file beside the stack file, and the component names none.",
+    fix: "Name the file on the component, or remove the link.",
   },
   "W-NO-EGRESS": {
     title: "no network rule for an external component",

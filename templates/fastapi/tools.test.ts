@@ -227,7 +227,7 @@ describe("tools from the document of the drawing", () => {
 describe("schemas", () => {
   const schemaOf = async (schema: Json, more: Json = {}): Promise<unknown> => {
     const [row] = await rowsOf(document({ "/a": get({ parameters: [query("q", schema)] }) }, more));
-    return (row?.inputSchema["properties"] as Json)["q"];
+    return row === undefined ? undefined : (row.inputSchema["properties"] as Json)["q"];
   };
 
   it.each([
@@ -308,7 +308,7 @@ describe("schemas", () => {
     const [row] = await rowsOf(
       document({ "/a": { post: operation } }, { components: { schemas: { Node } } }),
     );
-    const { properties, required } = row?.inputSchema as { properties: Json; required: string[] };
+    const { properties, required } = row!.inputSchema as { properties: Json; required: string[] };
     expect(Object.keys(properties)).toEqual([
       "q",
       "name",

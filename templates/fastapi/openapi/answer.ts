@@ -1,7 +1,8 @@
 /** Which members of an answer a tool shows: those that the document names, and no others. */
+import { MAX_DEPTH, listOf, recordOf } from "#contract";
+import type { ForeignDocument, Part } from "#contract";
 import type { Shape } from "#runtime/fastapi/operation";
-import { MAX_DEPTH, listOf, recordOf } from "./document.ts";
-import type { Described, Document, Part } from "./document.ts";
+import type { Described } from "./document.ts";
 
 function union(all: readonly Shape[]): Shape {
   return all.reduce<Shape>(
@@ -16,7 +17,7 @@ function union(all: readonly Shape[]): Shape {
   );
 }
 
-function shapeOf(document: Document, written: unknown, from?: Part): Shape {
+function shapeOf(document: ForeignDocument, written: unknown, from?: Part): Shape {
   const part = document.part(written, from);
   if (part === undefined || part.depth > MAX_DEPTH) return true;
   const { value } = part;
@@ -43,7 +44,7 @@ function shapeOfFields(fields: readonly string[]): Shape {
 }
 
 /** What `x-mcp-fields` says; else the first answer that is a success and JSON; else everything. */
-export function returnsOf(document: Document, { operation }: Described): Shape {
+export function returnsOf(document: ForeignDocument, { operation }: Described): Shape {
   const fields = listOf(operation["x-mcp-fields"]).filter((field) => typeof field === "string");
   if (fields.length > 0) return shapeOfFields(fields);
   const success = Object.entries(recordOf(operation["responses"]))

@@ -1,8 +1,8 @@
 /** The parameters of a tool from those of an operation: path, query, headers and body in one flat list. */
+import { defaultOf, inputOf, listOf, own, recordOf, withoutNull } from "#contract";
+import type { ForeignDocument, Json } from "#contract";
 import type { Input } from "#runtime/fastapi/operation";
-import { defaultOf, inputOf, withoutNull } from "./schema.ts";
-import { listOf, own, recordOf } from "./document.ts";
-import type { Described, Document, Json } from "./document.ts";
+import type { Described } from "./document.ts";
 
 /** What only the connection itself, a proxy or the link's own credential may say. */
 const FORBIDDEN_HEADER =
@@ -27,7 +27,11 @@ function isComposed(schema: Json): boolean {
 }
 
 /** One parameter; nothing for one that is never sent, a text for one that cannot be. */
-function parameterOf(document: Document, written: unknown, keyHeader: string): Found | string | undefined {
+function parameterOf(
+  document: ForeignDocument,
+  written: unknown,
+  keyHeader: string,
+): Found | string | undefined {
   const parameter = document.part(written)?.value ?? {};
   const { name, in: place } = parameter;
   if (typeof name !== "string" || name === "") return "has a parameter without a name";
@@ -64,7 +68,7 @@ function parameterOf(document: Document, written: unknown, keyHeader: string): F
 const JSON_BODY = /^application\/(.+\+)?json\b/;
 
 function bodyOf(
-  document: Document,
+  document: ForeignDocument,
   { operation }: Described,
 ): { found: readonly Found[]; body?: "json" | "form" } | string {
   if (operation["requestBody"] === undefined) return { found: [] };
@@ -108,7 +112,7 @@ function argumentNames(found: readonly Found[], taken: ReadonlySet<string>): rea
 }
 
 /** A parameter of the operation replaces that of its path. */
-function effective(document: Document, written: readonly unknown[]): readonly unknown[] {
+function effective(document: ForeignDocument, written: readonly unknown[]): readonly unknown[] {
   const byPlace = new Map(
     written.map((each) => {
       const { name, in: place } = document.part(each)?.value ?? {};
@@ -119,7 +123,7 @@ function effective(document: Document, written: readonly unknown[]): readonly un
 }
 
 export function argumentsOf(
-  document: Document,
+  document: ForeignDocument,
   described: Described,
   options: { readonly keyHeader: string; readonly taken: ReadonlySet<string> },
 ): Arguments {

@@ -1,18 +1,7 @@
-/** What of an OpenAPI 3.0 or 3.1 document is read, and how its parts are found. Nothing is ever fetched. */
+/** What of an OpenAPI 3.0 or 3.1 document is read: its operations. */
+import { listOf, own, recordOf } from "#contract";
+import type { ForeignDocument, Json } from "#contract";
 
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A part of the document, and the references that led to it: one that comes again is a cycle. */
-export interface Part {
-  readonly value: Json;
-  readonly through: ReadonlySet<string>;
-  /** How many schemas it stands in. */
-  readonly depth: number;
-}
-
-/** Below this a schema is an object of any kind. */
-export const MAX_DEPTH = 6;
-const MAX_REFERENCES = 20;
 const METHODS = ["get", "head", "post", "put", "patch", "delete"] as const;
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -25,71 +14,13 @@ export interface Described {
   readonly parameters: readonly unknown[];
 }
 
-export function recordOf(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** A member that the object itself has; a document may name anything, `constructor` too. */
-export function own(object: Json, name: string): unknown {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
-}
-
-export interface Document {
-  readonly root: Json;
-  /** Follows references within the document. `undefined` for a cycle and for what is not there. */
-  part(value: unknown, from?: Part): Part | undefined;
-}
-
-function at(root: Json, reference: string): unknown {
-  return reference
-    .slice(2)
-    .split("/")
-    .map((token) => decodeURIComponent(token).replaceAll("~1", "/").replaceAll("~0", "~"))
-    .reduce<unknown>(
-      (value, token) => (Array.isArray(value) ? value[Number(token)] : own(recordOf(value), token)),
-      root,
-    );
-}
-
-/** `report` hears of references that lead out of the document or nowhere, each once. */
-export function openDocument(content: unknown, report: (problem: string) => void): Document {
-  const root = recordOf(content);
-  const said = new Set<string>();
-  const complain = (reference: string, problem: string): undefined => {
-    if (!said.has(reference)) report(`the reference ${JSON.stringify(reference.slice(0, 100))} ${problem}`);
-    said.add(reference);
-    return undefined;
-  };
-  const part: Document["part"] = (value, from) => {
-    const through = new Set(from?.through);
-    let found = recordOf(value);
-    for (let count = 0; typeof found["$ref"] === "string"; count += 1) {
-      const reference = found["$ref"];
-      if (!/^#\/(?:[^%]|%[0-9a-f]{2})*$/i.test(reference))
-        return complain(reference, "leads out of the document: bundle it into one file");
-      if (through.has(reference)) return undefined;
-      if (count === MAX_REFERENCES) return complain(reference, "leads through too many others");
-      through.add(reference);
-      const next = at(root, reference);
-      if (next === undefined) return complain(reference, "leads nowhere");
-      found = recordOf(next);
-    }
-    return { value: found, through, depth: (from?.depth ?? -1) + 1 };
-  };
-  return { root, part };
-}
-
 /** `x-mcp: false` hides the whole document, a path or an operation. */
 function isHidden(object: Json): boolean {
   return object["x-mcp"] === false;
 }
 
 /** Every operation that is not hidden, in the order of the document. */
-export function operationsOf({ root, part }: Document): readonly Described[] {
+export function operationsOf({ root, part }: ForeignDocument): readonly Described[] {
   if (isHidden(root)) return [];
   return Object.entries(recordOf(root["paths"])).flatMap(([path, written]) => {
     const item = part(written)?.value ?? {};

@@ -1,21 +1,25 @@
 /** The tools that an OpenAPI document gives, made when the drawing is generated: nothing is read at run time. */
-import { hash } from "node:crypto";
-import { foreignText } from "#contract";
-import type { DerivedTool, McpLink, Report, Topology } from "#contract";
+import {
+  MAX_LISTED_BYTES,
+  foreignText,
+  listOf,
+  openDocument,
+  plainerForms,
+  recordOf,
+  toolNames,
+} from "#contract";
+import type { DerivedTool, ForeignDocument, Json, McpLink, Report, Topology } from "#contract";
 import { MAX_ROWS } from "#runtime/fastapi/limits";
 import type { Input, Operation } from "#runtime/fastapi/operation";
 import { shownTool } from "#runtime/tool";
 import { returnsOf } from "./answer.ts";
 import { argumentsOf } from "./arguments.ts";
 import type { Argument } from "./arguments.ts";
-import { isReadable, listOf, openDocument, operationsOf, recordOf } from "./document.ts";
-import type { Described, Document, Json, Method } from "./document.ts";
+import { isReadable, operationsOf } from "./document.ts";
+import type { Described, Method } from "./document.ts";
 
 const PREFIX = "fastapi";
 const MAX_TOOLS = 20;
-const MAX_NAME = 64;
-/** Of a tool in the list that every client reads before it calls anything. */
-const MAX_LISTED_BYTES = 1400;
 const DEFAULT_KEY_HEADER = "X-API-Key";
 /** The module's own tools. */
 const TAKEN = ["health", "list_operations"];
@@ -54,32 +58,6 @@ export function keyHeaderOf(content: unknown): string {
   return typeof name === "string" && /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(name) ? name : DEFAULT_KEY_HEADER;
 }
 
-function snake(id: string): string {
-  return id
-    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
-    .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
-    .replace(/[^A-Za-z0-9]+/g, "_")
-    .replace(/^_+|_+$/g, "")
-    .toLowerCase();
-}
-
-/** Names by operation: one that is taken or too long ends in a digest of what it calls. */
-function namesOf(all: readonly Described[], longest: number): ReadonlyMap<Described, string> {
-  const wanted = new Map<string, number>(TAKEN.map((name) => [name, 1]));
-  for (const { id } of all) wanted.set(snake(id), (wanted.get(snake(id)) ?? 0) + 1);
-  return new Map(
-    all.map((described) => {
-      const name = snake(described.id);
-      if (wanted.get(name) === 1 && name !== "" && name.length <= longest) return [described, name];
-      const digest = hash("sha256", `${described.method} ${described.path}`, "hex").slice(0, 6);
-      return [
-        described,
-        `${name.slice(0, Math.max(0, longest - 7)).replace(/_+$/, "")}_${digest}`.replace(/^_/, ""),
-      ];
-    }),
-  );
-}
-
 function descriptionOf({ method, path, operation }: Described): string {
   const said = foreignText(operation["summary"] ?? operation["description"], 300);
   const words = said === "" ? "" : ` The service says of it: ${said}`;
@@ -99,48 +77,8 @@ function inputSchemaOf(inputs: readonly Argument[], isWrite: boolean): Json {
   };
 }
 
-function withoutDescriptions(schema: Json): Json {
-  const entries = Object.entries(schema).filter(
-    ([key, value]) => key !== "description" || typeof value !== "string",
-  );
-  return Object.fromEntries(
-    entries.map(([key, value]) => [
-      key,
-      Array.isArray(value)
-        ? value.map((each: unknown) =>
-            typeof each === "object" && each !== null ? withoutDescriptions(each as Json) : each,
-          )
-        : typeof value === "object" && value !== null
-          ? withoutDescriptions(value as Json)
-          : value,
-    ]),
-  );
-}
-
-/** What stands inside of a parameter goes unsaid: the service checks it. */
-function flattened({ schema, ...argument }: Argument): Argument {
-  const { type, anyOf, maxItems } = schema;
-  if (type === "array")
-    return { ...argument, schema: { type, items: {}, ...(maxItems === undefined ? {} : { maxItems }) } };
-  if (type === "object") return { ...argument, schema: { type } };
-  return { ...argument, schema: anyOf === undefined ? schema : {} };
-}
-
-type Shown = ReturnType<typeof shownTool>;
-
-/** The fullest form of the tool that is small enough to be listed. */
-function fitting(
-  make: (inputs: readonly Argument[]) => Shown,
-  inputs: readonly Argument[],
-): Shown | undefined {
-  const bare = inputs.map((input) => ({ ...input, schema: withoutDescriptions(input.schema) }));
-  return [inputs, bare, bare.map(flattened)]
-    .map((each) => make(each))
-    .find((shown) => Buffer.byteLength(JSON.stringify(shown)) <= MAX_LISTED_BYTES);
-}
-
 interface Making {
-  readonly document: Document;
+  readonly document: ForeignDocument;
   readonly keyHeader: string;
   readonly problem: (described: Described, text: string) => undefined;
 }
@@ -158,10 +96,10 @@ function toolOf(
   if ("problem" in found) return problem(described, found.problem);
   const title = foreignText(operation["summary"], 60) || `${method} ${foreignText(path, 60)}`;
   const about = { name: `${PREFIX}_${name}`, title, description: descriptionOf(described), effect };
-  const shown = fitting(
-    (inputs) => shownTool({ ...about, inputSchema: inputSchemaOf(inputs, isWrite) }),
-    found.inputs,
-  );
+  const shown = plainerForms(found.inputs.map(({ schema }) => schema))
+    .map((schemas) => found.inputs.map((input, at) => ({ ...input, schema: schemas[at] ?? {} })))
+    .map((inputs) => shownTool({ ...about, inputSchema: inputSchemaOf(inputs, isWrite) }))
+    .find((each) => Buffer.byteLength(JSON.stringify(each)) <= MAX_LISTED_BYTES);
   if (shown === undefined)
     return problem(described, `has more parameters than a tool of ${MAX_LISTED_BYTES} bytes can list`);
   const inputs = found.inputs.map(({ argument, place, name: member, joined }): Input => ({
@@ -203,10 +141,21 @@ export function derivedTools(link: McpLink, topology: Topology, report: Report):
   const content = documentOf(link, topology);
   const say = (problem: string): void =>
     report("E-SHAPE", `the document of "${component.name}": ${problem}`, at);
-  if (content === undefined || !isReadable(content, say)) return [];
+  if (content === undefined) {
+    report(
+      "W-NO-DOCUMENT",
+      `no openapi document of "${component.name}" is drawn, so that AI can only ask for its health`,
+      component.path,
+    );
+    return [];
+  }
+  if (!isReadable(content, say)) return [];
   const document = openDocument(content, say);
   const all = chosen(operationsOf(document), link, report);
-  const names = namesOf(all, MAX_NAME - 1 - Math.max(PREFIX.length, component.name.length));
+  const names = toolNames(
+    all.map(({ id, method, path }) => ({ id, distinct: `${method} ${path}` })),
+    { taken: TAKEN, prefixes: [PREFIX, component.name] },
+  );
   const making: Making = {
     document,
     keyHeader: keyHeaderOf(content),
@@ -220,7 +169,7 @@ export function derivedTools(link: McpLink, topology: Topology, report: Report):
     },
   };
   const tools = all
-    .flatMap((described) => toolOf(described, names.get(described) ?? "", making) ?? [])
+    .flatMap((described, at) => toolOf(described, names[at] ?? "", making) ?? [])
     .sort((a, b) => (a.shown.name < b.shown.name ? -1 : 1));
   const named = new Set(link.tools);
   const offered = tools.filter(({ shown }) => shown.effect === "read").length + named.size;

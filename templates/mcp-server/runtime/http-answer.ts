@@ -8,10 +8,11 @@ const MAX_REASON = 300;
 export interface Body {
   readonly text: string;
   json(): unknown;
+  header(name: string): string | null;
 }
 
-/** Reads the whole body, or gives up at `MAX_BODY_BYTES` with `too_large`. */
-export async function bodyOf(response: Response): Promise<Body> {
+/** Reads the body to its end, or until a piece is the last that is wanted, or gives up at `MAX_BODY_BYTES` with `too_large`. */
+export async function bodyOf(response: Response, until?: (chunk: Uint8Array) => boolean): Promise<Body> {
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
     throw new ToolFault("upstream_unavailable", `the service answered with a redirect (${response.status})`, {
@@ -29,9 +30,10 @@ export async function bodyOf(response: Response): Promise<Body> {
       });
     }
     chunks.push(chunk);
+    if (until?.(chunk) === true) break;
   }
   const text = Buffer.concat(chunks).toString("utf8");
-  return { text, json: () => parse(text) };
+  return { text, json: () => parse(text), header: (name) => response.headers.get(name) };
 }
 
 function parse(text: string): unknown {

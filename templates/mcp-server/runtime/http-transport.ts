@@ -42,7 +42,7 @@ async function sendWithFiles(url: URL, outgoing: Outgoing, files: TlsFiles): Pro
       const status = message.statusCode ?? 502;
       const stream = WITHOUT_BODY.has(status) ? null : (Readable.toWeb(message) as ReadableStream);
       if (stream === null) message.resume();
-      resolve(new Response(stream, { status }));
+      resolve(new Response(stream, { status, headers: message.headers as Record<string, string> }));
     });
     request.end(body);
   });

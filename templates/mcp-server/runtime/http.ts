@@ -45,6 +45,8 @@ export interface HttpRequest {
   readonly accept?: string;
   /** Names from the drawing or the code, never from a caller; a value that no header can carry is refused. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sees each piece of an answer that the service may keep open; true ends the reading. */
+  readonly until?: (chunk: Uint8Array) => boolean;
   /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
@@ -148,9 +150,9 @@ function urlOf({ base }: HttpService, { path, query, endsInSlash }: HttpRequest)
   if (path.some((segment) => /^\.{0,2}$/.test(segment)))
     throw new ToolFault("invalid_argument", "a name is empty or only dots");
   const prefix = base.pathname === "/" ? "" : base.pathname;
-  const end = endsInSlash === true && path.length > 0 ? "/" : "";
-  const url = new URL(`${base.origin}${prefix}/${path.map(encodeURIComponent).join("/")}${end}`);
-  if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
+  const below = path.map((segment) => `/${encodeURIComponent(segment)}`).join("");
+  const url = new URL(`${base.origin}${prefix}${below}${endsInSlash === true ? "/" : ""}`);
+  if (url.origin !== base.origin || !`${url.pathname}/`.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
   url.search = searchOf(query ?? {}).toString();
@@ -216,7 +218,7 @@ async function answerTo(service: HttpService, request: HttpRequest, gone: AbortC
   const headers = await headersOf(service, request);
   const method = request.method ?? (body === null ? "GET" : "POST");
   const answer = await send(url, { method, headers, body, signal }, service.tls);
-  const read = await bodyOf(answer);
+  const read = await bodyOf(answer, request.until);
   if (answer.ok) return read;
   throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
 }
@@ -250,4 +252,9 @@ export async function requestJson(service: HttpService, request: HttpRequest): P
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
   return (await ask(service, { accept: "*/*", ...request })).text;
+}
+
+/** As `requestText`, with what the answer says in its headers. */
+export async function requestAnswer(service: HttpService, request: HttpRequest): Promise<Omit<Body, "json">> {
+  return await ask(service, request);
 }

@@ -2,9 +2,9 @@
  * Schemas of a document as the parameters of a tool: closed, bounded, and in the part of JSON Schema that the
  * emitted server's strict validator knows. What is left out is checked by the service itself.
  */
-import { foreignText } from "#contract";
-import { MAX_DEPTH, listOf, own, recordOf } from "./document.ts";
-import type { Document, Json, Part } from "./document.ts";
+import { foreignText } from "./foreign-text.ts";
+import { MAX_DEPTH, listOf, own, recordOf } from "./foreign-document.ts";
+import type { ForeignDocument, Json, Part } from "./foreign-document.ts";
 
 const MAX_TEXT = 4000;
 const MAX_ITEMS = 100;
@@ -97,7 +97,7 @@ function note(schema: Json, types: readonly string[]): Json {
 }
 
 /** `allOf` as one schema: bounds of later parts replace those of earlier ones, members add up. */
-function merged(document: Document, part: Part): Json {
+function merged(document: ForeignDocument, part: Part): Json {
   const { allOf, ...rest } = part.value;
   return listOf(allOf).reduce<Json>((sum, each) => {
     const next = document.part(each, { ...part, depth: part.depth - 1 });
@@ -115,7 +115,7 @@ function merged(document: Document, part: Part): Json {
   }, rest);
 }
 
-function objectOf(document: Document, schema: Json, part: Part): Json {
+function objectOf(document: ForeignDocument, schema: Json, part: Part): Json {
   const properties = Object.entries(recordOf(schema["properties"])).flatMap(([name, written]) => {
     const next = document.part(written, part);
     // What only the service writes is nothing to send.
@@ -138,7 +138,7 @@ function objectOf(document: Document, schema: Json, part: Part): Json {
   };
 }
 
-function typed(document: Document, type: string, schema: Json, part: Part): Json {
+function typed(document: ForeignDocument, type: string, schema: Json, part: Part): Json {
   switch (type) {
     case "string":
       return textOf(schema);
@@ -168,7 +168,7 @@ function choiceOf(all: readonly Json[]): Json {
 }
 
 /** The schema of a value that a caller gives; a cycle, and what is too deep, is an object of any kind. */
-export function inputOf(document: Document, written: unknown, from?: Part): Json {
+export function inputOf(document: ForeignDocument, written: unknown, from?: Part): Json {
   const part = document.part(written, from);
   if (part === undefined || part.depth > MAX_DEPTH) return ANY_OBJECT;
   const schema = merged(document, part);
@@ -195,7 +195,7 @@ export function withoutNull(schema: Json): Json {
 }
 
 /** A default that a validator may fill in: one of the schema's own scalars. */
-export function defaultOf(document: Document, written: unknown, schema: Json): Json {
+export function defaultOf(document: ForeignDocument, written: unknown, schema: Json): Json {
   const value = document.part(written)?.value["default"];
   if (!isScalar(value)) return {};
   const { type } = schema;
@@ -203,4 +203,28 @@ export function defaultOf(document: Document, written: unknown, schema: Json): J
     ? schema["enum"].includes(value)
     : type === typeof value || (type === "integer" && Number.isSafeInteger(value));
   return fits ? { default: value } : {};
+}
+
+function withoutDescriptions(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutDescriptions);
+  if (typeof value !== "object" || value === null) return value;
+  // A property may be called description too, and is then a schema.
+  const entries = Object.entries(value).filter(
+    ([key, each]) => key !== "description" || typeof each !== "string",
+  );
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutDescriptions(each)]));
+}
+
+/** What stands inside goes unsaid: the other side checks it. */
+function flat(schema: Json): Json {
+  const { type, anyOf, maxItems } = schema;
+  if (type === "array") return { type, items: {}, ...(maxItems === undefined ? {} : { maxItems }) };
+  if (type === "object") return { type };
+  return anyOf === undefined ? schema : {};
+}
+
+/** The schemas of a tool's parameters as they are, without words, and without what stands inside of them. */
+export function plainerForms(schemas: readonly Json[]): readonly (readonly Json[])[] {
+  const bare = schemas.map((schema) => withoutDescriptions(schema) as Json);
+  return [schemas, bare, bare.map(flat)];
 }
