@@ -6,9 +6,17 @@ import type * as module from "./tools.ts";
 
 const REVISIONS: readonly Revision[] = ["2025-11-25", "2026-07-28"];
 
-function urlOf({ component }: McpLink): string {
-  const { host, port, attributes } = component;
-  return `${String(attributes["scheme"] ?? "http")}://${host ?? ""}:${port ?? 8080}${String(attributes["path"] ?? "/mcp")}`;
+function endpointOf({ component: { attributes } }: McpLink): typeof module.endpoint {
+  return {
+    scheme: attributes["scheme"] === "https" ? "https" : "http",
+    path: String(attributes["path"] ?? "/mcp"),
+  };
+}
+
+function urlOf(link: McpLink): string {
+  const { host, port } = link.component;
+  const { scheme, path } = endpointOf(link);
+  return `${scheme}://${host ?? ""}:${port ?? 8080}${path}`;
 }
 
 export default defineComponent<typeof module>({
@@ -41,9 +49,10 @@ export default defineComponent<typeof module>({
   tools: {
     prefix: "mcp_server",
     service: "MCP_SERVER",
-    slots: ({ component }) => ({
+    slots: (link) => ({
       pinned: [],
-      revision: REVISIONS.find((each) => each === component.attributes["revision"]) ?? "2025-11-25",
+      revision: REVISIONS.find((each) => each === link.component.attributes["revision"]) ?? "2025-11-25",
+      endpoint: endpointOf(link),
     }),
     derived: { slot: "pinned", tools: derivedTools },
     settings: (link) => [{ name: "URL", value: urlOf(link) }],

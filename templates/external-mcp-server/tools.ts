@@ -3,12 +3,14 @@ import type { OtherServer, Revision } from "#runtime/external-mcp-server/connect
 import type { PinnedTool } from "#runtime/external-mcp-server/pinned";
 import { offered, pinnedTool, stateOf } from "#runtime/external-mcp-server/proxy";
 import { openHttp } from "#runtime/http";
+import type { HttpOptions } from "#runtime/http";
 import { offsetOf, pageFrom } from "#runtime/page";
 import { integer, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { defineModule, defineTool } from "#runtime/tool";
 import type { CallContext, LinkFacts } from "#runtime/tool";
 
+type Endpoint = Required<Pick<HttpOptions, "scheme" | "path">>;
 type Context = CallContext<OtherServer>;
 
 export const link: LinkFacts = slot("link", {
@@ -25,6 +27,9 @@ export const pinned: readonly PinnedTool[] = slot("pinned", []);
 
 /** Revision of MCP that the other server speaks. */
 export const revision: Revision = slot("revision", "2025-11-25");
+
+/** How it is reached beside host and port, as drawn. */
+export const endpoint: Endpoint = slot("endpoint", { scheme: "http", path: "/mcp" });
 
 const check = defineTool({
   name: named("mcp_server_check"),
@@ -51,7 +56,7 @@ const check = defineTool({
 export const tools = defineModule({
   link,
   open: (settings): OtherServer => ({
-    http: openHttp(link, settings),
+    http: openHttp(link, settings, endpoint),
     revision,
     session: undefined,
     lastId: 0,

@@ -5,9 +5,17 @@ import type * as module from "./tools.ts";
 
 const PATH = "^(/[\\w.-]+)*/?$";
 
-function urlOf({ component }: McpLink): string {
-  const { host, port, attributes } = component;
-  return `${String(attributes["scheme"] ?? "http")}://${host ?? ""}:${port ?? 8080}${String(attributes["path"] ?? "")}`;
+function endpointOf({ component: { attributes } }: McpLink): typeof module.endpoint {
+  return {
+    scheme: attributes["scheme"] === "https" ? "https" : "http",
+    path: String(attributes["path"] ?? ""),
+  };
+}
+
+function urlOf(link: McpLink): string {
+  const { host, port } = link.component;
+  const { scheme, path } = endpointOf(link);
+  return `${scheme}://${host ?? ""}:${port ?? 8080}${path}`;
 }
 
 const attributes = {
@@ -35,6 +43,7 @@ const tools = {
   slots: (link: McpLink, topology: Parameters<typeof documentOf>[1]) => ({
     operations: [],
     keyHeader: keyHeaderOf(documentOf(link, topology)),
+    endpoint: endpointOf(link),
     healthPath: String(link.component.attributes["health"] ?? "/health"),
   }),
   derived: { slot: "operations", tools: derivedTools },

@@ -94,7 +94,7 @@ async function serviceWith(
   const rows = await rowsOf(documents);
   const module = defineModule({
     link,
-    open: (settings) => openService(link, settings, "X-Key"),
+    open: (settings) => openService(link, settings, { keyHeader: "X-Key" }),
     close: async () => undefined,
     tools: rows.map(operationTool),
   });

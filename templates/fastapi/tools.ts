@@ -4,12 +4,14 @@ import { resultOf } from "#runtime/fastapi/answer";
 import { askText, openService, operationTool } from "#runtime/fastapi/service";
 import type { Service } from "#runtime/fastapi/service";
 import { ToolFault } from "#runtime/fault";
+import type { HttpOptions } from "#runtime/http";
 import { offsetOf, pageFrom } from "#runtime/page";
 import { integer, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { defineModule, defineTool } from "#runtime/tool";
 import type { CallContext, LinkFacts } from "#runtime/tool";
 
+type Endpoint = Required<Pick<HttpOptions, "scheme" | "path">>;
 type Context = CallContext<Service>;
 
 export const link: LinkFacts = slot("link", {
@@ -29,6 +31,9 @@ export const keyHeader: string = slot("keyHeader", "X-API-Key");
 
 /** Path that says whether the service is up. */
 export const healthPath: string = slot("healthPath", "/health");
+
+/** How the service is reached beside host and port, as drawn. */
+export const endpoint: Endpoint = slot("endpoint", { scheme: "http", path: "" });
 
 const listOperations = defineTool({
   name: named("fastapi_list_operations"),
@@ -84,7 +89,7 @@ const health = defineTool({
 
 export const tools = defineModule({
   link,
-  open: (settings) => openService(link, settings, keyHeader),
+  open: (settings) => openService(link, settings, { ...endpoint, keyHeader }),
   close: async () => undefined,
   tools: [listOperations, health, ...operations.map(operationTool)],
 });

@@ -6,7 +6,7 @@ import { ToolFault } from "#runtime/fault";
 import { requestAnswer } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
 import { recordOf } from "#runtime/json-shape";
-import { answerReader, resultIn } from "#runtime/external-mcp-server/message";
+import { AskedBack, answerReader, resultIn } from "#runtime/external-mcp-server/message";
 
 /** Until 2025 a session begins with a handshake; since 2026 every request stands alone. */
 export type Revision = "2025-11-25" | "2026-07-28";
@@ -104,7 +104,8 @@ async function exchange(
     const answer = await post(other, session, { id, method, params }, signal, reader.until);
     return { result: resultIn(reader.answerIn(answer.text)), sessionId: answer.header("mcp-session-id") };
   } catch (error) {
-    if (signal.aborted && session !== undefined) sayCancelled(other, session, id);
+    if ((signal.aborted || error instanceof AskedBack) && session !== undefined)
+      sayCancelled(other, session, id);
     throw error;
   }
 }

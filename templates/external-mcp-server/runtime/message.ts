@@ -30,31 +30,51 @@ export interface AnswerReader {
   answerIn(text: string): Message;
 }
 
+/** A request of the other server, for a model or a person: nothing here answers it, so that it would wait for ever. */
+function asksBack(message: Message | undefined): boolean {
+  return (
+    typeof message?.["method"] === "string" && message["id"] !== undefined && message["method"] !== "ping"
+  );
+}
+
+export class AskedBack extends ToolFault {
+  constructor() {
+    super("denied", "the other server asks this one for something in return, which no link allows");
+  }
+}
+
 /** Reads server-sent events piece by piece, and leaves all but the answer to `id` alone. */
 export function answerReader(id: number): AnswerReader {
   const decoder = new TextDecoder();
-  let rest = "";
+  let line: string[] = [];
   let data: string[] = [];
   let found: Message | undefined;
-  const take = (line: string): void => {
-    if (line.startsWith("data:")) data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
-    if (line !== "") return;
+  let isAsked = false;
+  const take = (text: string): void => {
+    if (text.startsWith("data:")) data.push(text.slice(text.startsWith("data: ") ? 6 : 5));
+    if (text !== "" || data.length === 0) return;
     const message = parsed(data.join("\n"));
     data = [];
     if (answersTo(message, id)) found ??= message;
+    isAsked ||= asksBack(message);
   };
   return {
     until: (chunk) => {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? "";
-      lines.forEach(take);
-      return found !== undefined;
+      const parts = decoder.decode(chunk, { stream: true }).split("\n");
+      const last = parts.pop() ?? "";
+      for (const part of parts) {
+        // Joined once it has ended: one event may come in thousands of pieces.
+        take([...line, part].join("").replace(/\r$/, ""));
+        line = [];
+      }
+      line.push(last);
+      return found !== undefined || isAsked;
     },
     answerIn: (text) => {
-      const whole = parsed(text);
+      const whole = found === undefined ? parsed(text) : undefined;
       const message = found ?? (answersTo(whole, id) ? whole : undefined);
-      if (message === undefined) throw foreignAnswer();
-      return message;
+      if (message !== undefined) return message;
+      throw isAsked ? new AskedBack() : foreignAnswer();
     },
   };
 }

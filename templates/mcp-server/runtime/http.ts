@@ -51,10 +51,17 @@ export interface HttpRequest {
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
 
-function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
+export interface HttpOptions {
+  readonly scheme?: "http" | "https";
+  /** In front of every path, when no `URL` is given. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function baseOf(link: LinkFacts, settings: Settings, { scheme = "http", path = "" }: HttpOptions): URL {
   const written = settings.text(
     "URL",
-    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}`,
+    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}${path}`,
   );
   const variable = `${link.env}_URL`;
   if (!URL.canParse(written))
@@ -123,13 +130,9 @@ function tlsOf(link: LinkFacts, settings: Settings): TlsFiles {
  * Reads `URL`, `TOKEN` or `TOKEN_FILE` or `USER` and `PASSWORD`, and `CA_FILE`, `CERT_FILE` and `KEY_FILE` of the
  * link; without a `URL`, the drawn host and port. No file is read before the first request.
  */
-export function openHttp(
-  link: LinkFacts,
-  settings: Settings,
-  options: { readonly scheme?: "http" | "https"; readonly headers?: Readonly<Record<string, string>> } = {},
-): HttpService {
+export function openHttp(link: LinkFacts, settings: Settings, options: HttpOptions = {}): HttpService {
   return {
-    base: baseOf(link, settings, options.scheme ?? "http"),
+    base: baseOf(link, settings, options),
     authorization: authorizationOf(link, settings),
     tls: tlsOf(link, settings),
     headers: options.headers ?? {},
