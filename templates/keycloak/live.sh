@@ -5,8 +5,8 @@ set -euo pipefail
 version=26.0.7
 home="${XDG_CACHE_HOME:-$HOME/.cache}/topogate/keycloak-$version"
 # Built once, so that a start neither compiles nor makes a schema.
-options=(--db=dev-file --health-enabled=true --cache=local)
-serve=(--optimized --http-enabled=true --hostname-strict=false --http-host=127.0.0.1)
+options=(--db=dev-file --health-enabled=true)
+serve=(--optimized --cache=local --http-enabled=true --hostname-strict=false --http-host=127.0.0.1)
 
 wait_for() {
   for _ in $(seq 300); do
