@@ -157,7 +157,12 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         command: process.execPath,
         args: ["start.mjs", "--stdio"],
         cwd: join(folder, "server"),
-        env: { PATH: process.env["PATH"] ?? "", ...throwAwayCredentials(folder), ...flags },
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          MCP_STDIO_TEAM_ID: "sre",
+          ...throwAwayCredentials(folder),
+          ...flags,
+        },
         stderr: "ignore",
       }),
     );

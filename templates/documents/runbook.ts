@@ -72,6 +72,11 @@ const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
     means: "the request is larger than is read",
     remedy: "a well-behaved client never sends so much: find out who it is",
   },
+  grant_without_trust: {
+    seen: "Unknown tool",
+    means: "the caller's grant names no trust",
+    remedy: "write maxTrust on the grant and generate",
+  },
   host_not_allowed: {
     seen: "403 Forbidden",
     means: "the Host header is neither a loopback name nor in MCP_ALLOWED_HOSTS",
@@ -83,15 +88,35 @@ const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
     means: "the path does not answer this method",
     remedy: "the client is no MCP client, or the gateway rewrites requests",
   },
+  missing_identity: {
+    seen: "Unknown tool",
+    means: "a key that speaks for others named nobody",
+    remedy: "the gateway in front must send X-MCP-Human-ID, X-MCP-Agent-ID or X-MCP-Team-ID",
+  },
+  missing_session: {
+    seen: "Unknown tool",
+    means: "a key that speaks for others named no session",
+    remedy: "the gateway in front must send X-MCP-Agent-Session",
+  },
+  no_matching_grant: {
+    seen: "Unknown tool",
+    means: "no grant is for this caller",
+    remedy: "compare who the key stands for with access.grants; docs/ACCESS.md has the columns",
+  },
   no_such_route: {
     seen: "404",
-    means: "only /mcp, /health and /ready exist",
+    means: "no such path is answered",
     remedy: "the address in the client, or the gateway's path",
   },
   origin_not_allowed: {
     seen: "403 Forbidden",
     means: "a browser page that is not in MCP_ALLOWED_ORIGINS",
     remedy: "list it only if people should use AI from that page",
+  },
+  policy_unavailable: {
+    seen: "Unknown tool",
+    means: "there has been no valid governance/policy.json since the start",
+    remedy: "/config/status says why; generate again and apply everything",
   },
   protocol_error: {
     seen: "400, 404 or 406",
@@ -103,11 +128,51 @@ const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
     means: "not JSON, too deep, or not JSON-RPC",
     remedy: "the client, or something in between that changes bodies",
   },
+  session_expired: {
+    seen: "Unknown tool",
+    means: "the day on which the caller's grant ends has come",
+    remedy: "write a later expires on the grant, if it is to go on",
+  },
+  session_not_found: {
+    seen: "Unknown tool",
+    means: "the session that was named is not this caller's",
+    remedy: "the gateway in front; sessions are those of governance/policy.json",
+  },
+  session_revoked: {
+    seen: "Unknown tool",
+    means: "somebody revoked the caller's session",
+    remedy: "nothing, unless it was a mistake",
+  },
   shutting_down: { seen: "503", means: "the pod is stopping", remedy: "the next pod answers" },
+  side_effect_not_allowed: {
+    seen: "Unknown tool",
+    means: "the caller's grant does not reach to writes of this kind",
+    remedy: "a higher maxTrust on the grant, if that is meant",
+  },
+  tool_denied: {
+    seen: "Unknown tool",
+    means: "the caller's grant denies this tool",
+    remedy: "tools.deny of the grant",
+  },
   tool_not_allowed: {
     seen: "Unknown tool",
     means: "the drawing does not list such a tool",
     remedy: "a stale client lists tools again; else draw the link",
+  },
+  tool_not_granted: {
+    seen: "Unknown tool",
+    means: "the caller's grant lists tools, and not this one",
+    remedy: "tools.allow of the grant",
+  },
+  tool_side_effect_unknown: {
+    seen: "Unknown tool",
+    means: "the policy does not know the tool: code and policy are not of one generation",
+    remedy: "topogate generate --check, then apply everything",
+  },
+  trust_too_low: {
+    seen: "Unknown tool",
+    means: "the tool needs more trust than grant, session and role come to",
+    remedy: "maxTrust of the grant, access.trust of the tool, the role of the key",
   },
   unauthenticated: {
     seen: "401 Unauthorised",

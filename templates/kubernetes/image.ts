@@ -6,7 +6,7 @@ const BASE = "node:22.23.3-bookworm-slim";
 
 /** What the Dockerfile shows; without `isStandalone` the image holds no code. */
 export function imageView(pod: Pod, isStandalone: boolean): object {
-  // The gateway of mcp-runtime holds the policy itself.
+  // The policy comes from beside the code: nothing outside of the folder can be copied.
   const maps = pod.code.filter(({ files }) => files.every(({ file }) => !isPolicyFile(file)));
   const folders = maps.map(({ files }) => {
     const [first] = files;
@@ -15,7 +15,7 @@ export function imageView(pod: Pod, isStandalone: boolean): object {
   });
   return {
     isStandalone,
-    folders,
+    folders: [...folders, { files: ["policy.json", "./"] }],
     base: BASE,
     directory: pod.directory,
     port: pod.port,

@@ -91,6 +91,8 @@ export async function bootServer(
       PATH: process.env["PATH"],
       MCP_PORT: "0",
       MCP_API_KEY: key,
+      // The examples grant everything to this team; where nothing is granted, it says nothing.
+      MCP_API_KEY_TEAM_ID: "sre",
       ...throwAwayCredentials(folder),
       ...environment,
     },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,12 +7,13 @@ import { join } from "node:path";
 import type { CreateAdapter } from "#runtime/adapter";
 import { createAdapter as fastmcp } from "#runtime/adapter-fastmcp";
 import { createAdapter as sdk } from "#runtime/adapter-sdk";
+import type { PolicyDocument } from "#runtime/policy-document";
 import type { Registry } from "#runtime/registry";
 import { startServer } from "#runtime/server";
 import type { AdapterName } from "./emitted.ts";
 import { createWitness } from "./notes.ts";
 import type { Witness } from "./notes.ts";
-import { surfaceOf, testRegistry } from "./stack.ts";
+import { policyOf, surfaceOf, testRegistry } from "./stack.ts";
 
 export const CREATE: Readonly<Record<AdapterName, CreateAdapter>> = { sdk, fastmcp };
 
@@ -98,6 +99,8 @@ export interface Booted {
     args?: Json,
     options?: { readonly signal?: AbortSignal; readonly id?: number },
   ): Promise<Json>;
+  /** Puts another policy in place of the one that is enforced, as a whole. */
+  replacePolicy(text: string): void;
   close(): Promise<void>;
 }
 
@@ -120,15 +123,19 @@ export async function boot(
   adapter: AdapterName,
   environment: Readonly<Record<string, string>> = {},
   change: (registry: Registry) => Registry = (registry) => registry,
+  policy: Partial<PolicyDocument> = {},
 ): Promise<Booted> {
   const folder = mkdtempSync(join(tmpdir(), "topogate-audit-"));
   const file = join(folder, "audit.jsonl");
   const key = newKey();
   const witness = createWitness();
   const registry = change(testRegistry(witness));
+  const policyFile = join(folder, "policy.json");
+  writeFileSync(policyFile, JSON.stringify(policyOf(registry, policy)));
   const server = await startServer({
     registry,
     surface: surfaceOf(registry),
+    policyFile,
     environment: {
       MCP_API_KEY: key,
       MCP_PORT: "0",
@@ -190,6 +197,10 @@ export async function boot(
     call: async (name, args = {}, options = {}) => {
       const { result, error } = await rpc("tools/call", { name, arguments: args }, options);
       return (result ?? { error }) as Json;
+    },
+    replacePolicy: (text) => {
+      writeFileSync(`${policyFile}.new`, text);
+      renameSync(`${policyFile}.new`, policyFile);
     },
     close: async () => {
       await server.close();

@@ -15,7 +15,7 @@ import { openTools } from "#runtime/tool-index";
 import { ask, INITIALIZE, newKey } from "./boot.ts";
 import type { HttpAnswer } from "./boot.ts";
 import { createWitness } from "./notes.ts";
-import { testRegistry } from "./stack.ts";
+import { everythingGranted, testRegistry } from "./stack.ts";
 
 /** A server with two principals, put together by hand because the environment holds one key. */
 async function bootForTwo(): Promise<{
@@ -30,6 +30,8 @@ async function bootForTwo(): Promise<{
   const audit = openAudit("test", "/dev/null");
   const pipeline = createPipeline({
     flags,
+    tools,
+    policy: everythingGranted,
     audit,
     redactor,
     approvalForWrites: false,
@@ -40,6 +42,7 @@ async function bootForTwo(): Promise<{
       registry,
       tools,
       flags,
+      policy: everythingGranted,
       pipeline,
       contentPipeline: pipeline,
       inFlight: createInFlight(),
@@ -48,13 +51,22 @@ async function bootForTwo(): Promise<{
   const keys = [newKey(), newKey()] as const;
   const apiKeys = keys.map((key, at) => ({
     digest: createHash("sha256").update(key).digest(),
-    principal: { id: `key:${at}`, human: null, agent: null, team: null },
+    principal: {
+      id: `key:${at}`,
+      human: null,
+      agent: null,
+      team: null,
+      role: "operator" as const,
+      delegated: false,
+      session: null,
+    },
   }));
   const server = createFrontDoor({
     settings: readServerSettings({}),
     keys: apiKeys,
     audit,
     adapter,
+    policy: everythingGranted,
     isOpen: () => true,
   });
   server.listen(0, "127.0.0.1");

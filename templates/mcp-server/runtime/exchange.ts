@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
+import type { PolicyVerdict } from "#runtime/policy-gate";
 import type { Reason } from "#runtime/reason";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
@@ -10,6 +11,7 @@ export interface RequestFacts {
   readonly tool?: string;
   readonly link?: string;
   readonly argsSha?: string;
+  readonly policy?: PolicyVerdict;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

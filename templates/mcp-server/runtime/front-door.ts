@@ -9,6 +9,7 @@ import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
+import type { PolicyGate } from "#runtime/policy-gate";
 import type { DoorReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
 
@@ -17,6 +18,7 @@ export interface FrontDoorParts {
   readonly keys: ApiKeys;
   readonly audit: Audit;
   readonly adapter: Adapter;
+  readonly policy: Pick<PolicyGate, "isReady" | "status">;
   /** False while the server is shutting down. */
   readonly isOpen: () => boolean;
 }
@@ -25,7 +27,9 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/mcp": ["POST", "GET", "DELETE"],
   "/health": ["GET"],
   "/ready": ["GET"],
+  "/config/status": ["GET"],
 };
+const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -127,8 +131,9 @@ async function answerPost(visit: Visit, parts: FrontDoorParts): Promise<void> {
 
 function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): void {
   if (path === "/health") return answerJson(visit, 200, { status: "ok" });
-  if (parts.isOpen()) return answerJson(visit, 200, { status: "ready" });
-  answerJson(visit, 503, { status: "shutting down" });
+  if (!parts.isOpen()) return answerJson(visit, 503, { status: "shutting down" });
+  if (parts.policy.isReady()) return answerJson(visit, 200, { status: "ready" });
+  answerJson(visit, 503, { status: "no valid policy" });
 }
 
 /** The order of every HTTP request. Nothing is read from a body before its sender is known. */
@@ -147,7 +152,7 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { allow: methods.join(", ") },
     );
   }
-  if (path !== "/mcp") return answerProbe(visit, path, parts);
+  if (PROBES.has(path)) return answerProbe(visit, path, parts);
   const principal = authenticate(request, parts.keys);
   if (principal === undefined) {
     return turnAway(
@@ -162,13 +167,14 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
   if (!parts.isOpen()) {
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }
+  if (path === "/config/status") return answerJson(visit, 200, parts.policy.status());
   if (request.method === "POST") return await answerPost(visit, parts);
   await passToAdapter(visit, parts, undefined);
 }
 
 /** A probe that is answered as usual says nothing about anybody's access, and comes every few seconds. */
 function isUneventful(path: string, status: number): boolean {
-  return path !== "/mcp" && (status === 200 || status === 503);
+  return PROBES.has(path) && (status === 200 || status === 503);
 }
 
 async function receive(

@@ -2,13 +2,24 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { StartError } from "#runtime/start-error";
 
+/** How far a caller may go at most; grants narrow it further. */
+export type Role = "viewer" | "operator" | "admin" | "auditor";
+
 /** On whose behalf a request is made. */
 export interface Principal {
   readonly id: string;
   readonly human: string | null;
   readonly agent: string | null;
   readonly team: string | null;
+  readonly role: Role;
+  /** Whether the key speaks for others, who are named by headers. */
+  readonly delegated: boolean;
+  /** The session that the caller names. */
+  readonly session: string | null;
 }
+
+/** Who is behind a key that names nobody. */
+const NOBODY = { human: null, agent: null, team: null, delegated: false, session: null } as const;
 
 /** One accepted key; only its digest is kept. */
 interface ApiKey {
@@ -70,12 +81,16 @@ export function takeKey(
   if (weakness !== undefined) throw new StartError(`${variable} ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
   onSecret(key);
   const id = `key:${variable.toLowerCase().replaceAll("_", "-")}`;
-  return { digest: digestOf(key), principal: { id, human: null, agent: null, team: null } };
+  return { digest: digestOf(key), principal: { ...NOBODY, id, role: "operator" } };
 }
 
-/** The keys that the server accepts; see `takeKey`. */
+/** The keys that the server accepts; see `takeKey`. The one key may be said to be somebody's, whom grants know. */
 export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: string) => void): ApiKeys {
-  return [takeKey(environment, "MCP_API_KEY", onSecret)];
+  const { digest, principal } = takeKey(environment, "MCP_API_KEY", onSecret);
+  const human = environment["MCP_API_KEY_HUMAN_ID"] || null;
+  const agent = environment["MCP_API_KEY_AGENT_ID"] || null;
+  const team = environment["MCP_API_KEY_TEAM_ID"] || null;
+  return [{ digest, principal: { ...principal, human, agent, team } }];
 }
 
 /** The values of a header as they were sent: Node would join or drop a repeated one. */
@@ -123,5 +138,13 @@ export function principalOf(presented: string, keys: ApiKeys): Principal | undef
 export function stdioPrincipal(environment: Readonly<MutableEnvironment>): Principal {
   const human = environment["MCP_STDIO_HUMAN_ID"] || null;
   const agent = environment["MCP_STDIO_AGENT_ID"] || null;
-  return { id: `stdio:${human ?? agent ?? "local"}`, human, agent, team: null };
+  const team = environment["MCP_STDIO_TEAM_ID"] || null;
+  return {
+    ...NOBODY,
+    id: `stdio:${human ?? agent ?? team ?? "local"}`,
+    human,
+    agent,
+    team,
+    role: "operator",
+  };
 }

@@ -1,5 +1,6 @@
 import type { Audit } from "#runtime/audit";
 import type { Call, Next, Outcome, Stage } from "#runtime/call";
+import type { PolicyGate } from "#runtime/policy-gate";
 import type { Redactor } from "#runtime/redactor";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
 import { execute } from "#runtime/stage/execute";
@@ -9,14 +10,18 @@ import { noteArguments, noteCall } from "#runtime/stage/note-call";
 import { redactOutcome } from "#runtime/stage/redact-outcome";
 import { requireAllowedTool } from "#runtime/stage/require-allowed-tool";
 import { requireApproval } from "#runtime/stage/require-approval";
+import { requireGrant } from "#runtime/stage/require-grant";
 import { requirePrincipal } from "#runtime/stage/require-principal";
 import { requireWriteFlag } from "#runtime/stage/require-write-flag";
 import { survive } from "#runtime/stage/survive";
 import { validateArguments } from "#runtime/stage/validate-arguments";
+import type { ToolIndex } from "#runtime/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
 
 export interface PipelineParts {
   readonly flags: WriteFlags;
+  readonly tools: ToolIndex;
+  readonly policy: PolicyGate;
   readonly audit: Audit;
   readonly redactor: Redactor;
   readonly approvalForWrites: boolean;
@@ -36,6 +41,7 @@ function stagesOf(parts: PipelineParts): readonly Stage[] {
     requirePrincipal,
     requireAllowedTool,
     requireWriteFlag(parts.flags),
+    requireGrant(parts.policy, parts.tools),
     validateArguments,
     noteArguments(parts.redactor),
     requireApproval(parts.approvalForWrites),

@@ -12,8 +12,24 @@ export type DoorReason =
   | "shutting_down"
   | "unauthenticated";
 
+/** What the policy has against a call, in the words of mcp-runtime. */
+export type PolicyReason =
+  | "grant_without_trust"
+  | "missing_identity"
+  | "missing_session"
+  | "no_matching_grant"
+  | "policy_unavailable"
+  | "session_expired"
+  | "session_not_found"
+  | "session_revoked"
+  | "side_effect_not_allowed"
+  | "tool_denied"
+  | "tool_not_granted"
+  | "tool_side_effect_unknown"
+  | "trust_too_low";
+
 /** Why a tool is unknown to a caller, who is told neither this nor whether the tool exists. */
-export type HiddenReason = "tool_not_allowed" | "unauthenticated" | "write_disabled";
+export type HiddenReason = PolicyReason | "tool_not_allowed" | "unauthenticated" | "write_disabled";
 
 /** The `reason` of an audit row. The set is closed so that the runbook can explain all of it. */
 export type Reason = "allowed" | DoorReason | HiddenReason | FaultCode;

@@ -12,6 +12,8 @@ import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
+import { openPolicyGate } from "#runtime/policy-gate";
+import type { PolicyGate } from "#runtime/policy-gate";
 import type { Registry } from "#runtime/registry";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
@@ -25,6 +27,8 @@ import { readWriteFlags } from "#runtime/write-flags";
 export interface ServerOptions {
   readonly registry: Registry;
   readonly surface: Surface;
+  /** Of `policy.json`; it may be replaced while the server runs. */
+  readonly policyFile: string;
   /** The API keys are removed from it as they are read. */
   readonly environment: Record<string, string | undefined>;
   readonly adapter: CreateAdapter;
@@ -51,11 +55,12 @@ interface Core {
   readonly redactor: Redactor;
   readonly audit: Audit;
   readonly tools: ToolIndex;
+  readonly policy: PolicyGate;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
 }
 
-function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
+function buildCore({ registry, surface, policyFile, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
@@ -64,17 +69,19 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
   demandSurface(surface, registry, tools);
   const audit = openAudit(registry.stack, settings.auditFile);
   const { approvalForWrites, maxResultBytes } = settings;
-  const parts = { flags, audit, redactor, approvalForWrites };
+  const policy = openPolicyGate(policyFile);
+  const parts = { flags, tools, policy, audit, redactor, approvalForWrites };
   const inFlight = createInFlight();
   const service = createService({
     registry,
     tools,
     flags,
+    policy,
     inFlight,
     pipeline: createPipeline({ ...parts, maxResultBytes }),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
+  return { settings, redactor, audit, tools, policy, inFlight, adapter: adapter(service) };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
