@@ -160,6 +160,7 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         env: {
           PATH: process.env["PATH"] ?? "",
           MCP_STDIO_TEAM_ID: "sre",
+          MCP_STDIO_ROLE: "operator",
           ...throwAwayCredentials(folder),
           ...flags,
         },

@@ -9,6 +9,7 @@ import type { Output } from "./stacks.ts";
 /** Variables of the runtime that an operator may set; a pod does well without them. */
 const OPTIONAL = new Set([
   "MCP_APPROVAL_MODE",
+  "MCP_ADMIN_API_KEY",
   // Whom the one key stands for.
   "MCP_API_KEY_AGENT_ID",
   "MCP_API_KEY_HUMAN_ID",
@@ -18,6 +19,7 @@ const OPTIONAL = new Set([
   // For a workstation, where nobody sends a key.
   "MCP_STDIO_AGENT_ID",
   "MCP_STDIO_HUMAN_ID",
+  "MCP_STDIO_ROLE",
   "MCP_STDIO_TEAM_ID",
   // Only with a route that pages of other hosts use.
   "MCP_ALLOWED_ORIGINS",

@@ -79,14 +79,8 @@ export async function ask(port: number, question: HttpQuestion): Promise<HttpAns
   });
 }
 
-export interface Booted {
-  readonly port: number;
-  readonly key: string;
-  readonly witness: Witness;
-  readonly audit: () => readonly AuditRow[];
-  /** The rows that were written since the last time this was asked. */
-  readonly newRows: () => Promise<readonly AuditRow[]>;
-  /** POST /mcp as a well-behaved client of the 2025 era, with a session where there is one. */
+/** One caller, as a well-behaved client of the 2025 era, with a session where there is one. */
+export interface TestClient {
   rpc(
     method: string,
     params?: Json,
@@ -99,6 +93,15 @@ export interface Booted {
     args?: Json,
     options?: { readonly signal?: AbortSignal; readonly id?: number },
   ): Promise<Json>;
+}
+
+export interface Booted extends TestClient {
+  readonly port: number;
+  readonly key: string;
+  readonly witness: Witness;
+  readonly audit: () => readonly AuditRow[];
+  /** The rows that were written since the last time this was asked. */
+  readonly newRows: () => Promise<readonly AuditRow[]>;
   /** Puts another policy in place of the one that is enforced, as a whole. */
   replacePolicy(text: string): void;
   close(): Promise<void>;
@@ -117,6 +120,49 @@ export const INITIALIZE = {
   clientInfo: { name: "suite", version: "1.0.0" },
 };
 export const PASSWORD = 'n0tes/Pass+w0rd "quoted" & long';
+
+/** A client with a key of its own; `headers` go with every request. */
+export function connectAs(port: number, key: string, headers: OutgoingHttpHeaders = {}): TestClient {
+  let nextId = 0;
+  let session: OutgoingHttpHeaders | undefined;
+
+  const post = async (message: Json, signal?: AbortSignal): Promise<HttpAnswer> =>
+    await ask(port, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${key}`,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...headers,
+        ...session,
+      },
+      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const open = async (): Promise<void> => {
+    if (session !== undefined) return;
+    session = {};
+    const { headers } = await post({ id: "open", method: "initialize", params: INITIALIZE });
+    const id = headers["mcp-session-id"];
+    session = typeof id === "string" ? { "mcp-session-id": id } : {};
+  };
+  const rpc: TestClient["rpc"] = async (method, params = {}, options = {}) => {
+    await open();
+    nextId += 1;
+    return (await post({ id: options.id ?? nextId, method, params }, options.signal)).json;
+  };
+  return {
+    rpc,
+    notify: async (method, params) => {
+      await open();
+      return (await post({ method, params })).status;
+    },
+    call: async (name, args = {}, options = {}) => {
+      const { result, error } = await rpc("tools/call", { name, arguments: args }, options);
+      return (result ?? { error }) as Json;
+    },
+  };
+}
 
 /** A server in this process, on a free port, with its audit in a file. */
 export async function boot(
@@ -146,34 +192,9 @@ export async function boot(
     adapter: CREATE[adapter],
   });
   const port = server.port ?? 0;
-  let nextId = 0;
+  const client = connectAs(port, key);
   let seen = 0;
-  let session: OutgoingHttpHeaders | undefined;
 
-  const post = async (message: Json, signal?: AbortSignal): Promise<HttpAnswer> =>
-    await ask(port, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${key}`,
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        ...session,
-      },
-      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-  const open = async (): Promise<void> => {
-    if (session !== undefined) return;
-    session = {};
-    const { headers } = await post({ id: "open", method: "initialize", params: INITIALIZE });
-    const id = headers["mcp-session-id"];
-    session = typeof id === "string" ? { "mcp-session-id": id } : {};
-  };
-  const rpc: Booted["rpc"] = async (method, params = {}, options = {}) => {
-    await open();
-    nextId += 1;
-    return (await post({ id: options.id ?? nextId, method, params }, options.signal)).json;
-  };
   const newRows = async (): Promise<readonly AuditRow[]> => {
     // Rows are written when the server sees the end of its response, a moment after the client does.
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -189,15 +210,7 @@ export async function boot(
     witness,
     audit: () => rowsIn(file),
     newRows,
-    rpc,
-    notify: async (method, params) => {
-      await open();
-      return (await post({ method, params })).status;
-    },
-    call: async (name, args = {}, options = {}) => {
-      const { result, error } = await rpc("tools/call", { name, arguments: args }, options);
-      return (result ?? { error }) as Json;
-    },
+    ...client,
     replacePolicy: (text) => {
       writeFileSync(`${policyFile}.new`, text);
       renameSync(`${policyFile}.new`, policyFile);

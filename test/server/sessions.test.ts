@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdapter } from "#runtime/adapter-sdk";
 import { openAudit } from "#runtime/audit";
 import { createFrontDoor } from "#runtime/front-door";
+import { presentedKey, principalOf } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
@@ -63,7 +64,12 @@ async function bootForTwo(): Promise<{
   }));
   const server = createFrontDoor({
     settings: readServerSettings({}),
-    keys: apiKeys,
+    callers: {
+      identify: (request) => {
+        const principal = principalOf(presentedKey(request) ?? "", apiKeys);
+        return principal === undefined ? undefined : { principal, ignored: [] };
+      },
+    },
     audit,
     adapter,
     policy: everythingGranted,

@@ -118,6 +118,7 @@ export const everythingGranted: PolicyGate = {
     decision: { ...UNAVAILABLE, allowed: true, status: 200, reason: "allowed" },
     revision: "",
   }),
+  isFor: () => true,
   isReady: () => true,
   status: () => ({}),
 };

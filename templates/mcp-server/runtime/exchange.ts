@@ -7,6 +7,8 @@ import type { Reason } from "#runtime/reason";
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
   readonly principal?: Principal;
+  /** Headers that named somebody and were not believed. */
+  readonly ignored?: readonly string[];
   readonly method?: string;
   readonly tool?: string;
   readonly link?: string;

@@ -2,11 +2,10 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Adapter } from "#runtime/adapter";
 import type { Audit } from "#runtime/audit";
+import type { Callers } from "#runtime/callers";
 import { openExchange } from "#runtime/exchange";
 import type { Exchange } from "#runtime/exchange";
 import { foreignHeader } from "#runtime/host-guard";
-import { authenticate } from "#runtime/identity";
-import type { ApiKeys } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
 import type { PolicyGate } from "#runtime/policy-gate";
@@ -15,7 +14,7 @@ import type { ServerSettings } from "#runtime/server-settings";
 
 export interface FrontDoorParts {
   readonly settings: ServerSettings;
-  readonly keys: ApiKeys;
+  readonly callers: Pick<Callers, "identify">;
   readonly audit: Audit;
   readonly adapter: Adapter;
   readonly policy: Pick<PolicyGate, "isReady" | "status">;
@@ -153,8 +152,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
     );
   }
   if (PROBES.has(path)) return answerProbe(visit, path, parts);
-  const principal = authenticate(request, parts.keys);
-  if (principal === undefined) {
+  const identified = parts.callers.identify(request);
+  if (identified === undefined) {
     return turnAway(
       visit,
       "unauthenticated",
@@ -163,7 +162,7 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { "www-authenticate": "Bearer" },
     );
   }
-  exchange.note({ principal });
+  exchange.note(identified);
   if (!parts.isOpen()) {
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }

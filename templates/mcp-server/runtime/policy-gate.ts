@@ -16,6 +16,8 @@ export interface PolicyVerdict {
 /** The policy as of now: a changed file, a revoked session and a grant that ends count from the next call on. */
 export interface PolicyGate {
   decide(principal: Principal | undefined, entry: ToolEntry): PolicyVerdict;
+  /** Whether any grant is for the principal; true while there is no policy that could tell. */
+  isFor(principal: Principal): boolean;
   /** Whether there is a policy to decide by. */
   isReady(): boolean;
   status(): object;
@@ -130,6 +132,12 @@ export function openPolicyGate(path: string): PolicyGate {
       const policy = file.current();
       if (policy === undefined || principal === undefined) return { decision: UNAVAILABLE, revision: "" };
       return { decision: decisionOf(policy, principal, entry), revision: policy.revision };
+    },
+    isFor: (principal) => {
+      const policy = file.current();
+      return (
+        policy === undefined || (policy.grants ?? []).some((each) => isSubject(each, identityOf(principal)))
+      );
     },
     isReady: () => file.current() !== undefined,
     status: () => {

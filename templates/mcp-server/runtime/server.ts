@@ -5,7 +5,9 @@ import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
-import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
+import { openCallers } from "#runtime/callers";
+import { stdioPrincipal } from "#runtime/identity";
+import type { Principal } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import type { InFlight } from "#runtime/in-flight";
 import { createService } from "#runtime/mcp-service";
@@ -114,11 +116,21 @@ function onlyOnce(work: () => Promise<void>): () => Promise<void> {
   return async () => await (done ??= work());
 }
 
+/** A key that no grant is for looks, to its holder, like a server without tools. */
+function warnStrangers({ policy }: Core, principals: readonly Principal[]): void {
+  const strangers = principals.filter((principal) => !principal.delegated && !policy.isFor(principal));
+  for (const { id } of strangers)
+    process.stderr.write(
+      `no grant of the policy is for ${id}: say whom it stands for (MCP_API_KEY_TEAM_ID, MCP_STDIO_TEAM_ID or keys.json)\n`,
+    );
+}
+
 async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
-  const keys = takeApiKeys(options.environment, core.redactor.learn);
+  const callers = openCallers(options.environment, core.redactor.learn);
+  warnStrangers(core, callers.all());
   let open = true;
-  const server = createFrontDoor({ ...core, keys, isOpen: () => open });
+  const server = createFrontDoor({ ...core, callers, isOpen: () => open });
   server.listen(core.settings.port, core.settings.bind);
   await once(server, "listening");
   const address = server.address();
@@ -135,6 +147,7 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
 function startStdio(options: ServerOptions): RunningServer {
   const core = buildCore(options);
   const principal = stdioPrincipal(options.environment);
+  warnStrangers(core, [principal]);
   const stop = new AbortController();
   const open = (): ReturnType<typeof openExchange> => {
     const exchange = openExchange(core.audit);
