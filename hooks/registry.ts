@@ -1,5 +1,5 @@
 import { defineHook, factsOf } from "#hook";
-import type { CompiledTool, LinkModule } from "#hook";
+import type { CompiledTool, LinkModule, Topology } from "#hook";
 import type writeGatesHook from "./write-gates.ts";
 
 /** What the emitted code permits for one tool; the runtime's `AllowedTool`. */
@@ -20,8 +20,13 @@ function targetOf({ link, family }: LinkModule): AllowedRow["target"] {
   return { parameter: family.targetParameter, access };
 }
 
-function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
+function allowedRow(
+  module: LinkModule,
+  tool: CompiledTool,
+  everywhere: Topology["access"]["limits"],
+): AllowedRow {
   const { link } = module;
+  const limits = { ...everywhere, ...link.limits };
   const isRead = tool.effect === "read";
   const target = isRead ? undefined : targetOf(module);
   return {
@@ -29,7 +34,7 @@ function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
     access: isRead ? "read" : link.access,
     flag: isRead ? null : `${module.environment}_WRITE_ACCESS`,
     ...(target === undefined ? {} : { target }),
-    ...(Object.keys(link.limits).length === 0 ? {} : { limits: { ...link.limits } }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(isRead || link.approvers.length === 0 ? {} : { approvers: link.approvers }),
   };
 }
@@ -38,10 +43,10 @@ function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
 export default defineHook({
   name: "registry",
   after: ["write-gates"],
-  derive: (_topology, facts, { links }) => {
+  derive: ({ access }, facts, { links }) => {
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const rows = links.flatMap((module) =>
-      module.tools.map((tool) => [tool.name, allowedRow(module, tool)] as const),
+      module.tools.map((tool) => [tool.name, allowedRow(module, tool, access.limits)] as const),
     );
     return {
       allowList: Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1))),

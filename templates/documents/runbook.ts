@@ -47,7 +47,11 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
     means: "the component is drawn, but mcp has no link to it",
     remedy: "draw the link, if AI should reach it",
   },
-  rate_limited: { means: "the service asked for fewer calls", remedy: "wait; raise the limit there" },
+  rate_limited: {
+    means: "the caller made more calls than its share, or the service asked for fewer",
+    remedy:
+      "the client waits retry_after_ms; else the limits of the drawing, MCP_RATE_LIMIT_*, or those of the service",
+  },
   timeout: {
     means: "the call took longer than its tool may",
     remedy: "ask for less; look at the load of the service",
@@ -67,10 +71,20 @@ interface Turned extends Explained {
 
 /** `reason` of an audit row, for what never reached a tool. */
 const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
+  agent_dispatch_disabled: {
+    seen: "403",
+    means: "somebody switched off whatever agents do",
+    remedy: "see Stop everything at once",
+  },
   body_too_large: {
     seen: "413",
     means: "the request is larger than is read",
     remedy: "a well-behaved client never sends so much: find out who it is",
+  },
+  "feature-disabled": {
+    seen: "503",
+    means: "somebody switched the server off",
+    remedy: "see Stop everything at once",
   },
   grant_without_trust: {
     seen: "Unknown tool",

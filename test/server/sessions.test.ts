@@ -16,7 +16,7 @@ import { openTools } from "#runtime/tool-index";
 import { ask, INITIALIZE, newKey } from "./boot.ts";
 import type { HttpAnswer } from "./boot.ts";
 import { createWitness } from "./notes.ts";
-import { everythingGranted, testRegistry } from "./stack.ts";
+import { everythingGranted, testRegistry, unhindered } from "./stack.ts";
 
 /** A server with two principals, put together by hand because the environment holds one key. */
 async function bootForTwo(): Promise<{
@@ -33,6 +33,7 @@ async function bootForTwo(): Promise<{
     flags,
     tools,
     policy: everythingGranted,
+    ...unhindered,
     audit,
     redactor,
     approvalForWrites: false,
@@ -44,6 +45,7 @@ async function bootForTwo(): Promise<{
       tools,
       flags,
       policy: everythingGranted,
+      switches: unhindered.switches,
       pipeline,
       contentPipeline: pipeline,
       inFlight: createInFlight(),
@@ -73,6 +75,7 @@ async function bootForTwo(): Promise<{
     audit,
     adapter,
     policy: everythingGranted,
+    switches: unhindered.switches,
     isOpen: () => true,
   });
   server.listen(0, "127.0.0.1");

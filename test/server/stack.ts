@@ -112,6 +112,13 @@ export function policyFileOf(registry: Registry): string {
   return file;
 }
 
+/** Every switch on, and no limit. */
+export const unhindered = {
+  switches: { off: () => undefined },
+  rates: { take: async () => 0 },
+  rateSettings: { read: 0, write: 0, global: 0, burst: 1 },
+} as const;
+
 /** For what is put together by hand, and is about something else. */
 export const everythingGranted: PolicyGate = {
   decide: () => ({

@@ -78,7 +78,7 @@ function environmentKeys(
 export function openCallers(environment: MutableEnvironment, onSecret: (value: string) => void): Callers {
   const path = environment["MCP_KEYS_FILE"] || undefined;
   const table: HotFile<readonly KeyRow[]> | undefined =
-    path === undefined ? undefined : openHotFile(path, "MCP_KEYS_FILE", parseKeys);
+    path === undefined ? undefined : openHotFile(path, "MCP_KEYS_FILE", parseKeys, "optional");
   const fixed = environmentKeys(environment, onSecret, (table?.current() ?? []).length > 0);
   const valid = (): readonly ApiKey[] => {
     const now = Date.now();

@@ -27,4 +27,6 @@ export interface Fault {
   readonly code: FaultCode;
   readonly message: string;
   readonly hint?: string;
+  /** When the same call can be let through again. */
+  readonly retry_after_ms?: number;
 }

@@ -9,14 +9,16 @@ import { foreignHeader } from "#runtime/host-guard";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
 import type { PolicyGate } from "#runtime/policy-gate";
-import type { DoorReason } from "#runtime/reason";
+import type { DoorReason, SwitchReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
+import type { Switches } from "#runtime/switches";
 
 export interface FrontDoorParts {
   readonly settings: ServerSettings;
   readonly callers: Pick<Callers, "identify">;
   readonly audit: Audit;
   readonly adapter: Adapter;
+  readonly switches: Switches;
   readonly policy: Pick<PolicyGate, "isReady" | "status">;
   /** False while the server is shutting down. */
   readonly isOpen: () => boolean;
@@ -59,7 +61,7 @@ function answerJson(
 /** Answers without having read the body; a client that goes on sending is cut off after a moment. */
 function turnAway(
   visit: Visit,
-  reason: DoorReason,
+  reason: DoorReason | SwitchReason,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
@@ -152,6 +154,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
     );
   }
   if (PROBES.has(path)) return answerProbe(visit, path, parts);
+  const off = path === "/config/status" ? undefined : parts.switches.off();
+  if (off !== undefined) return turnAway(visit, off, off === "feature-disabled" ? 503 : 403, { error: off });
   const identified = parts.callers.identify(request);
   if (identified === undefined) {
     return turnAway(

@@ -21,11 +21,21 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "cannot be used";
 }
 
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
 /**
  * Looks at the file whenever it is asked for, so that a change counts from the next call on. `parse` throws for
- * what cannot be used; that is said once on stderr under the name `what`, and the last good content stays.
+ * what cannot be used; that is said once on stderr under the name `what`, and the last good content stays. An
+ * `optional` file may be missing, and then says nothing.
  */
-export function openHotFile<T>(path: string, what: string, parse: (text: string) => T): HotFile<T> {
+export function openHotFile<T>(
+  path: string,
+  what: string,
+  parse: (text: string) => T,
+  presence: "optional" | "required" = "required",
+): HotFile<T> {
   let version = "";
   let value: T | undefined;
   let loadedAt: Date | null = null;
@@ -46,6 +56,10 @@ export function openHotFile<T>(path: string, what: string, parse: (text: string)
       loadedAt = new Date();
       error = null;
     } catch (problem) {
+      if (presence === "optional" && isMissing(problem)) {
+        [version, value, error] = ["", undefined, null];
+        return;
+      }
       complain(reasonOf(problem));
     }
   };

@@ -10,6 +10,7 @@ import type { Registry } from "#runtime/registry";
 import type { PolicyGate } from "#runtime/policy-gate";
 import { verdictOn } from "#runtime/stage/require-grant";
 import { passesWriteGate } from "#runtime/stage/require-write-flag";
+import type { Switches } from "#runtime/switches";
 import type { ToolEntry, ToolIndex } from "#runtime/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
 
@@ -80,6 +81,7 @@ export interface ServiceParts {
   readonly registry: Registry;
   readonly tools: ToolIndex;
   readonly flags: WriteFlags;
+  readonly switches: Switches;
   readonly policy: PolicyGate;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   /** For resources and prompts, which may be larger than the result of a tool. */
@@ -96,11 +98,12 @@ function instructionsFor({ stack, environment }: Registry, { contents }: ToolInd
 }
 
 export function createService(parts: ServiceParts): McpService {
-  const { registry, tools, flags, policy, pipeline, contentPipeline, inFlight } = parts;
+  const { registry, tools, flags, switches, policy, pipeline, contentPipeline, inFlight } = parts;
   const listings = tools.entries
     .filter((entry) => entry.allowed !== undefined && passesWriteGate(entry, flags))
     .map((entry) => ({ entry, listing: listingOf(entry) }));
   const maySee: MaySee = ({ exchange }, entry) =>
+    switches.off() === undefined &&
     verdictOn(policy, tools, exchange.facts().principal, entry).decision.allowed;
   return {
     ...createContentService({ contents: tools.contents, pipeline: contentPipeline, inFlight, maySee }),

@@ -12,6 +12,9 @@ export type DoorReason =
   | "shutting_down"
   | "unauthenticated";
 
+/** What was switched off for everybody. */
+export type SwitchReason = "agent_dispatch_disabled" | "feature-disabled";
+
 /** What the policy has against a call, in the words of mcp-runtime. */
 export type PolicyReason =
   | "grant_without_trust"
@@ -29,7 +32,12 @@ export type PolicyReason =
   | "trust_too_low";
 
 /** Why a tool is unknown to a caller, who is told neither this nor whether the tool exists. */
-export type HiddenReason = PolicyReason | "tool_not_allowed" | "unauthenticated" | "write_disabled";
+export type HiddenReason =
+  | PolicyReason
+  | SwitchReason
+  | "tool_not_allowed"
+  | "unauthenticated"
+  | "write_disabled";
 
 /** The `reason` of an audit row. The set is closed so that the runbook can explain all of it. */
 export type Reason = "allowed" | DoorReason | HiddenReason | FaultCode;

@@ -16,12 +16,15 @@ import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
 import { openPolicyGate } from "#runtime/policy-gate";
 import type { PolicyGate } from "#runtime/policy-gate";
+import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandSurface } from "#runtime/surface";
 import type { Surface } from "#runtime/surface";
+import { openSwitches } from "#runtime/switches";
+import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
 import { readWriteFlags } from "#runtime/write-flags";
@@ -57,6 +60,7 @@ interface Core {
   readonly redactor: Redactor;
   readonly audit: Audit;
   readonly tools: ToolIndex;
+  readonly switches: Switches;
   readonly policy: PolicyGate;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
@@ -72,18 +76,22 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
   const audit = openAudit(registry.stack, settings.auditFile);
   const { approvalForWrites, maxResultBytes } = settings;
   const policy = openPolicyGate(policyFile);
-  const parts = { flags, tools, policy, audit, redactor, approvalForWrites };
+  const switches = openSwitches(environment);
+  const rates = memoryRates();
+  const rateSettings = readRateSettings(environment);
+  const parts = { flags, tools, switches, policy, rates, rateSettings, audit, redactor, approvalForWrites };
   const inFlight = createInFlight();
   const service = createService({
     registry,
     tools,
     flags,
+    switches,
     policy,
     inFlight,
     pipeline: createPipeline({ ...parts, maxResultBytes }),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, policy, inFlight, adapter: adapter(service) };
+  return { settings, redactor, audit, tools, switches, policy, inFlight, adapter: adapter(service) };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
