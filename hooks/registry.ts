@@ -10,6 +10,7 @@ export interface AllowedRow {
   readonly target?: { readonly parameter: string; readonly access: Readonly<Record<string, string>> };
   readonly limits?: Readonly<Record<string, string>>;
   readonly approvers?: readonly string[];
+  readonly ttl?: string;
 }
 
 /** The access of each target by argument value, when the targets were drawn with different words. */
@@ -20,10 +21,19 @@ function targetOf({ link, family }: LinkModule): AllowedRow["target"] {
   return { parameter: family.targetParameter, access };
 }
 
+/** A link names its own approvers, or those of the stack decide. */
+function approvalOf(
+  own: readonly string[],
+  { approvers: stack, ttl }: Topology["access"]["approvals"],
+): Pick<AllowedRow, "approvers" | "ttl"> {
+  const approvers = own.length > 0 ? own : stack;
+  return { ...(approvers.length === 0 ? {} : { approvers }), ...(ttl === null ? {} : { ttl }) };
+}
+
 function allowedRow(
   module: LinkModule,
   tool: CompiledTool,
-  everywhere: Topology["access"]["limits"],
+  { limits: everywhere, approvals }: Topology["access"],
 ): AllowedRow {
   const { link } = module;
   const limits = { ...everywhere, ...link.limits };
@@ -35,7 +45,7 @@ function allowedRow(
     flag: isRead ? null : `${module.environment}_WRITE_ACCESS`,
     ...(target === undefined ? {} : { target }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
-    ...(isRead || link.approvers.length === 0 ? {} : { approvers: link.approvers }),
+    ...(isRead ? {} : approvalOf(link.approvers, approvals)),
   };
 }
 
@@ -46,7 +56,7 @@ export default defineHook({
   derive: ({ access }, facts, { links }) => {
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const rows = links.flatMap((module) =>
-      module.tools.map((tool) => [tool.name, allowedRow(module, tool, access.limits)] as const),
+      module.tools.map((tool) => [tool.name, allowedRow(module, tool, access)] as const),
     );
     return {
       allowList: Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1))),

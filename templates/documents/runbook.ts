@@ -1,7 +1,7 @@
 /** What an operator is told about refusals. A code or a reason of the runtime that is missing here does not compile. */
 import type { Topology } from "#hook";
 import type { FaultCode } from "#runtime/fault";
-import type { DoorReason, HiddenReason } from "#runtime/reason";
+import type { ApprovalReason, DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type { WriteGate } from "../../hooks/write-gates.ts";
@@ -15,15 +15,16 @@ interface Explained {
 const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   approval_required: {
     means: "the link is drawn with propose, or MCP_APPROVAL_MODE=required; nothing was executed",
-    remedy: "ask an approver; this release has no way to approve yet",
+    remedy: "an approver decides about the proposal that the answer names: see Approve a write",
   },
   audit_unavailable: {
     means: "a write was not executed, because it could not be recorded first",
     remedy: "free or mount the disk of MCP_AUDIT_FILE; reads go on",
   },
   busy: {
-    means: "4 calls to this service are running and 16 wait",
-    remedy: "call again; when it lasts, the service is slow, not the server",
+    means: "4 calls to this service are running and 16 wait, or 50 proposals of one caller do",
+    remedy:
+      "call again; when it lasts, the service is slow, not the server; approvers decide about proposals",
   },
   cancelled: { means: "the client gave the call up, or the server was stopping", remedy: "nothing" },
   command_mode_off: {
@@ -70,7 +71,52 @@ interface Turned extends Explained {
 }
 
 /** `reason` of an audit row, for what never reached a tool. */
-const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
+const REASONS: Readonly<Record<ApprovalReason | DoorReason | HiddenReason, Turned>> = {
+  args_sha_mismatch: {
+    seen: "409",
+    means: "what is to be executed is not what was proposed",
+    remedy: "execute by proposal_id and the argsSha of the proposal",
+  },
+  execution_unknown: {
+    seen: "409",
+    means: "the server ended while it executed the proposal: the write happened or not",
+    remedy: "look at the service, by the marker where it keeps one; then propose again if need be",
+  },
+  not_an_approver: {
+    seen: "403",
+    means: "an admin who is not among the approvers that were drawn",
+    remedy: "ask one of them; docs/ACCESS.md lists them",
+  },
+  not_approved: { seen: "409", means: "nobody has approved the proposal yet", remedy: "approve it first" },
+  not_open: { seen: "409", means: "the proposal was decided about already", remedy: "list the proposals" },
+  proposal_expired: {
+    seen: "410",
+    means: "nobody executed the proposal in time",
+    remedy: "propose again; access.approvals.ttl says how long one waits",
+  },
+  proposal_rejected: { seen: "409", means: "an approver said no", remedy: "ask why" },
+  proposer_gone: {
+    seen: "403",
+    means: "the key of whoever proposed is no longer accepted",
+    remedy: "nothing; somebody else proposes it, if it is still wanted",
+  },
+  role_not_allowed: {
+    seen: "403",
+    means: "only an admin approves and executes, and an auditor proposes nothing",
+    remedy: "the role of the key in keys.json",
+  },
+  stale_proposal: {
+    seen: "409",
+    means: "the policy or the tool changed since the proposal was made",
+    remedy: "propose again",
+  },
+  two_person: {
+    seen: "403",
+    means: "whoever proposed cannot approve",
+    remedy: "another person with a key of their own",
+  },
+  unknown_proposal: { seen: "404", means: "there is no such proposal", remedy: "list the proposals" },
+  unknown_tenant: { seen: "404", means: "tenant names another stack", remedy: "ask that stack's server" },
   agent_dispatch_disabled: {
     seen: "403",
     means: "somebody switched off whatever agents do",

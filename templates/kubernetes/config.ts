@@ -60,6 +60,7 @@ export function placeSettings(facts: Facts): readonly Setting[] {
     { name: "MCP_BIND", value: "0.0.0.0" },
     { name: "MCP_KEYS_FILE", value: `${MOUNTED}/keys/keys.json` },
     { name: "MCP_PORT", value: String(server.port) },
+    { name: "MCP_STATE_DIR", value: "/tmp" },
     { name: "MCP_SWITCHES_FILE", value: `${MOUNTED}/switches/switches` },
   ];
 }

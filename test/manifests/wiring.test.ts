@@ -9,6 +9,7 @@ import type { Output } from "./stacks.ts";
 /** Variables of the runtime that an operator may set; a pod does well without them. */
 const OPTIONAL = new Set([
   "MCP_APPROVAL_MODE",
+  "MCP_APPROVAL_TWO_PERSON",
   "MCP_ADMIN_API_KEY",
   // Whom the one key stands for.
   "MCP_API_KEY_AGENT_ID",

@@ -76,6 +76,7 @@ async function bootForTwo(): Promise<{
     adapter,
     policy: everythingGranted,
     switches: unhindered.switches,
+    approvals: async () => ({ status: 404, body: {} }),
     isOpen: () => true,
   });
   server.listen(0, "127.0.0.1");

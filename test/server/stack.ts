@@ -6,6 +6,8 @@ import { UNAVAILABLE } from "#runtime/policy";
 import { revisionOf } from "#runtime/policy-document";
 import type { PolicyDocument, PolicyTool } from "#runtime/policy-document";
 import type { PolicyGate } from "#runtime/policy-gate";
+import { embeddedProposals } from "#runtime/proposal-store";
+import { createProposals } from "#runtime/proposals";
 import type { AllowedTool, Registry } from "#runtime/registry";
 import type { Surface } from "#runtime/surface";
 import { memoModule, notesModule, READ_TOOLS } from "./notes.ts";
@@ -114,6 +116,7 @@ export function policyFileOf(registry: Registry): string {
 
 /** Every switch on, and no limit. */
 export const unhindered = {
+  proposals: createProposals(embeddedProposals(undefined), { twoPerson: true, entryOf: () => undefined }),
   switches: { off: () => undefined },
   rates: { take: async () => 0 },
   rateSettings: { read: 0, write: 0, global: 0, burst: 1 },
@@ -126,6 +129,7 @@ export const everythingGranted: PolicyGate = {
     revision: "",
   }),
   isFor: () => true,
+  revision: () => "",
   isReady: () => true,
   status: () => ({}),
 };

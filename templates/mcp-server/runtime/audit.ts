@@ -70,6 +70,8 @@ function payloadOf(
     argsSha: facts.argsSha ?? null,
     ...(facts.args === undefined ? {} : { args_redacted: facts.args }),
     ...policyRow(facts.policy),
+    ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
+    ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
     ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",

@@ -14,6 +14,9 @@ export interface RequestFacts {
   readonly link?: string;
   readonly argsSha?: string;
   readonly policy?: PolicyVerdict;
+  /** The proposal that was made or executed, and who approved it. */
+  readonly proposal?: string;
+  readonly approvedBy?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

@@ -1,11 +1,14 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Adapter } from "#runtime/adapter";
+import { APPROVAL_METHODS } from "#runtime/approval-routes";
+import type { ApprovalRoutes } from "#runtime/approval-routes";
 import type { Audit } from "#runtime/audit";
 import type { Callers } from "#runtime/callers";
 import { openExchange } from "#runtime/exchange";
 import type { Exchange } from "#runtime/exchange";
 import { foreignHeader } from "#runtime/host-guard";
+import type { Principal } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
 import type { PolicyGate } from "#runtime/policy-gate";
@@ -18,6 +21,7 @@ export interface FrontDoorParts {
   readonly callers: Pick<Callers, "identify">;
   readonly audit: Audit;
   readonly adapter: Adapter;
+  readonly approvals: ApprovalRoutes;
   readonly switches: Switches;
   readonly policy: Pick<PolicyGate, "isReady" | "status">;
   /** False while the server is shutting down. */
@@ -29,6 +33,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/health": ["GET"],
   "/ready": ["GET"],
   "/config/status": ["GET"],
+  ...APPROVAL_METHODS,
 };
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 const TIMEOUTS = {
@@ -130,6 +135,34 @@ async function answerPost(visit: Visit, parts: FrontDoorParts): Promise<void> {
   await passToAdapter(visit, parts, body.value);
 }
 
+/** The routes of people: JSON there and back, and no protocol of a library. */
+async function answerApproval(
+  visit: Visit,
+  parts: FrontDoorParts,
+  by: Principal,
+  path: string,
+): Promise<void> {
+  const { request, response, exchange } = visit;
+  const isRead = request.method === "GET";
+  if (!isRead && !isJson(request.headers["content-type"]))
+    return turnAway(visit, "rpc_inspection_failed", 415, { error: "Content-Type must be application/json" });
+  const read = isRead ? { value: {} } : await readJsonBody(request, response);
+  if ("fault" in read) {
+    const { status, message } = read.fault;
+    const reason = status === 413 ? "body_too_large" : "rpc_inspection_failed";
+    return turnAway(visit, reason, status, { error: message });
+  }
+  const { status, body } = await parts.approvals({
+    path,
+    search: request.url?.split("?", 2)[1] ?? "",
+    body: read.value as Readonly<Record<string, unknown>>,
+    by,
+    exchange,
+    signal: departureOf(response),
+  });
+  answerJson(visit, status, body);
+}
+
 function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): void {
   if (path === "/health") return answerJson(visit, 200, { status: "ok" });
   if (!parts.isOpen()) return answerJson(visit, 503, { status: "shutting down" });
@@ -171,6 +204,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }
   if (path === "/config/status") return answerJson(visit, 200, parts.policy.status());
+  if (Object.hasOwn(APPROVAL_METHODS, path))
+    return await answerApproval(visit, parts, identified.principal, path);
   if (request.method === "POST") return await answerPost(visit, parts);
   await passToAdapter(visit, parts, undefined);
 }

@@ -2,6 +2,7 @@ import type { Audit } from "#runtime/audit";
 import type { Call, Next, Outcome, Stage } from "#runtime/call";
 import type { RateSettings, RateStore } from "#runtime/rate-limits";
 import type { PolicyGate } from "#runtime/policy-gate";
+import type { Proposals } from "#runtime/proposals";
 import type { Redactor } from "#runtime/redactor";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
 import { execute } from "#runtime/stage/execute";
@@ -31,6 +32,7 @@ export interface PipelineParts {
   readonly rateSettings: RateSettings;
   readonly audit: Audit;
   readonly redactor: Redactor;
+  readonly proposals: Proposals;
   readonly approvalForWrites: boolean;
   readonly maxResultBytes: number;
 }
@@ -53,7 +55,7 @@ function stagesOf(parts: PipelineParts): readonly Stage[] {
     validateArguments,
     noteArguments(parts.redactor),
     limitRate(parts.rates, parts.rateSettings),
-    requireApproval(parts.approvalForWrites),
+    requireApproval(parts),
     auditAttempt(parts.audit),
     limitConcurrency(),
     execute(parts.redactor),

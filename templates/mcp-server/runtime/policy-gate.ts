@@ -18,6 +18,8 @@ export interface PolicyGate {
   decide(principal: Principal | undefined, entry: ToolEntry): PolicyVerdict;
   /** Whether any grant is for the principal; true while there is no policy that could tell. */
   isFor(principal: Principal): boolean;
+  /** Of the policy as of now; empty while there is none. */
+  revision(): string;
   /** Whether there is a policy to decide by. */
   isReady(): boolean;
   status(): object;
@@ -139,6 +141,7 @@ export function openPolicyGate(path: string): PolicyGate {
         policy === undefined || (policy.grants ?? []).some((each) => isSubject(each, identityOf(principal)))
       );
     },
+    revision: () => file.current()?.revision ?? "",
     isReady: () => file.current() !== undefined,
     status: () => {
       const policy = file.current();

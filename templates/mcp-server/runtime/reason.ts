@@ -31,6 +31,22 @@ export type PolicyReason =
   | "tool_side_effect_unknown"
   | "trust_too_low";
 
+/** What stands in the way of a proposal; the approval routes say it. */
+export type ApprovalReason =
+  | "args_sha_mismatch"
+  | "execution_unknown"
+  | "not_an_approver"
+  | "not_approved"
+  | "not_open"
+  | "proposal_expired"
+  | "proposal_rejected"
+  | "proposer_gone"
+  | "role_not_allowed"
+  | "stale_proposal"
+  | "two_person"
+  | "unknown_proposal"
+  | "unknown_tenant";
+
 /** Why a tool is unknown to a caller, who is told neither this nor whether the tool exists. */
 export type HiddenReason =
   | PolicyReason
@@ -40,4 +56,4 @@ export type HiddenReason =
   | "write_disabled";
 
 /** The `reason` of an audit row. The set is closed so that the runbook can explain all of it. */
-export type Reason = "allowed" | DoorReason | HiddenReason | FaultCode;
+export type Reason = "allowed" | ApprovalReason | DoorReason | HiddenReason | FaultCode;

@@ -12,6 +12,10 @@ export interface ServerSettings {
   readonly auditFile: string | undefined;
   /** Whether every write tool needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
+  /** Whether who proposes may not be who approves. */
+  readonly twoPerson: boolean;
+  /** Where what must outlive the process is kept; nowhere when it is not set. */
+  readonly stateDir: string | undefined;
 }
 
 /** A whole number within the range, or a StartError that names the variable. */
@@ -61,5 +65,7 @@ export function readServerSettings(environment: Environment): ServerSettings {
     auditFile: environment["MCP_AUDIT_FILE"] || undefined,
     approvalForWrites:
       choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
+    twoPerson: choiceSetting(environment, "MCP_APPROVAL_TWO_PERSON", ["true", "false"]) !== "false",
+    stateDir: environment["MCP_STATE_DIR"] || undefined,
   };
 }

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
+import { createApprovalRoutes } from "#runtime/approval-routes";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
+import type { Call, Outcome } from "#runtime/call";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
 import { openCallers } from "#runtime/callers";
@@ -16,6 +18,9 @@ import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
 import { openPolicyGate } from "#runtime/policy-gate";
 import type { PolicyGate } from "#runtime/policy-gate";
+import { embeddedProposals } from "#runtime/proposal-store";
+import { createProposals } from "#runtime/proposals";
+import type { Proposals } from "#runtime/proposals";
 import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import { demandCredentials } from "#runtime/required-credentials";
@@ -62,6 +67,9 @@ interface Core {
   readonly tools: ToolIndex;
   readonly switches: Switches;
   readonly policy: PolicyGate;
+  readonly stack: string;
+  readonly proposals: Proposals;
+  readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
 }
@@ -74,12 +82,15 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
   const tools = openTools(registry, environment, redactor.learn);
   demandSurface(surface, registry, tools);
   const audit = openAudit(registry.stack, settings.auditFile);
-  const { approvalForWrites, maxResultBytes } = settings;
+  const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
+  const proposals = createProposals(embeddedProposals(stateDir), { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
   const switches = openSwitches(environment);
   const rates = memoryRates();
   const rateSettings = readRateSettings(environment);
-  const parts = { flags, tools, switches, policy, rates, rateSettings, audit, redactor, approvalForWrites };
+  const gates = { flags, tools, switches, policy, rates, rateSettings };
+  const parts = { ...gates, proposals, audit, redactor, approvalForWrites };
+  const pipeline = createPipeline({ ...parts, maxResultBytes });
   const inFlight = createInFlight();
   const service = createService({
     registry,
@@ -88,10 +99,21 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
     switches,
     policy,
     inFlight,
-    pipeline: createPipeline({ ...parts, maxResultBytes }),
+    pipeline,
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, switches, policy, inFlight, adapter: adapter(service) };
+  const { stack } = registry;
+  return {
+    ...gates,
+    stack,
+    settings,
+    redactor,
+    audit,
+    proposals,
+    pipeline,
+    inFlight,
+    adapter: adapter(service),
+  };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
@@ -100,9 +122,10 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit }: Core): Promise<void> {
+async function release({ adapter, tools, audit, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
+  await proposals.store.close();
   audit.close();
 }
 
@@ -137,8 +160,9 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
   const callers = openCallers(options.environment, core.redactor.learn);
   warnStrangers(core, callers.all());
+  const approvals = createApprovalRoutes({ ...core, current: callers.current });
   let open = true;
-  const server = createFrontDoor({ ...core, callers, isOpen: () => open });
+  const server = createFrontDoor({ ...core, callers, approvals, isOpen: () => open });
   server.listen(core.settings.port, core.settings.bind);
   await once(server, "listening");
   const address = server.address();

@@ -8,7 +8,9 @@ export function limitRate(rates: RateStore, settings: RateSettings): Stage {
   return async (call, next) => {
     const entry = entryOf(call);
     const wait =
-      call.principal === undefined ? 0 : await rates.take(bucketsOf(call.principal, entry, settings));
+      call.principal === undefined || call.intent === "execute"
+        ? 0
+        : await rates.take(bucketsOf(call.principal, entry, settings));
     if (wait === 0) return await next(call);
     return refuse({
       code: "rate_limited",
