@@ -8,6 +8,7 @@ import type { Output } from "./stacks.ts";
 
 /** Variables of the runtime that an operator may set; a pod does well without them. */
 const OPTIONAL = new Set([
+  "MCP_APPROVALS_PORT",
   "MCP_APPROVAL_MODE",
   "MCP_APPROVAL_TWO_PERSON",
   "MCP_ADMIN_API_KEY",

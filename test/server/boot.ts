@@ -96,6 +96,7 @@ export interface TestClient {
 }
 
 export interface Booted extends TestClient {
+  readonly approvalsPort: number;
   readonly port: number;
   readonly key: string;
   readonly witness: Witness;
@@ -209,6 +210,7 @@ export async function boot(
 
   return {
     port,
+    approvalsPort: server.approvalsPort ?? 0,
     key,
     witness,
     audit: () => rowsIn(file),

@@ -39,6 +39,8 @@ async function main(): Promise<void> {
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   if (server.port !== null) process.stderr.write(`${registry.stack}: listening on port ${server.port}\n`);
+  if (server.approvalsPort !== null)
+    process.stderr.write(`${registry.stack}: approvals on port ${server.approvalsPort}\n`);
   void server.ended.then(stop);
 }
 

@@ -17,6 +17,8 @@ export interface Identified {
 /** Everybody whose key is accepted as of now. */
 export interface Callers {
   identify(request: IncomingMessage): Identified | undefined;
+  /** Whose key this is. */
+  holderOf(key: string): Principal | undefined;
   /** The principal as its key has it now; `undefined` once the key is gone or over. */
   current(principal: Principal): Principal | undefined;
   all(): readonly Principal[];
@@ -97,6 +99,7 @@ export function openCallers(environment: MutableEnvironment, onSecret: (value: s
         : NAMING.filter((header) => headerValues(request, header).length > 0);
       return { principal, ignored };
     },
+    holderOf: (key) => principalOf(key, valid()),
     current: (principal) => {
       const [id] = principal.id.split("/");
       const key = valid().find((each) => each.principal.id === id)?.principal;

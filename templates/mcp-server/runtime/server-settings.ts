@@ -14,6 +14,8 @@ export interface ServerSettings {
   readonly approvalForWrites: boolean;
   /** Whether who proposes may not be who approves. */
   readonly twoPerson: boolean;
+  /** Of the page on which people approve; without one there is no such page. */
+  readonly approvalsPort: number | undefined;
   /** Where what must outlive the process is kept; nowhere when it is not set. */
   readonly stateDir: string | undefined;
 }
@@ -66,6 +68,10 @@ export function readServerSettings(environment: Environment): ServerSettings {
     approvalForWrites:
       choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
     twoPerson: choiceSetting(environment, "MCP_APPROVAL_TWO_PERSON", ["true", "false"]) !== "false",
+    approvalsPort:
+      (environment["MCP_APPROVALS_PORT"] ?? "") === ""
+        ? undefined
+        : integerSetting(environment, "MCP_APPROVALS_PORT", { fallback: 0, min: 0, max: 65_535 }),
     stateDir: environment["MCP_STATE_DIR"] || undefined,
   };
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
+import { createApprovalPage } from "#runtime/approval-page";
 import { createApprovalRoutes } from "#runtime/approval-routes";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
@@ -48,6 +49,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `null` over stdio. */
   readonly port: number | null;
+  /** Of the approvals page; `null` where it is not served. */
+  readonly approvalsPort: number | null;
   /** Resolves when a stdio client has closed its end; never over HTTP. */
   readonly ended: Promise<void>;
   /** Lets calls in flight end, within ten seconds, and releases everything. */
@@ -147,6 +150,16 @@ function onlyOnce(work: () => Promise<void>): () => Promise<void> {
   return async () => await (done ??= work());
 }
 
+async function listen(server: Server, port: number, bind: string): Promise<void> {
+  server.listen(port, bind);
+  await once(server, "listening");
+}
+
+function portOf(server: Server): number | null {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : null;
+}
+
 /** A key that no grant is for looks, to its holder, like a server without tools. */
 function warnStrangers({ policy }: Core, principals: readonly Principal[]): void {
   const strangers = principals.filter((principal) => !principal.delegated && !policy.isFor(principal));
@@ -163,14 +176,18 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const approvals = createApprovalRoutes({ ...core, current: callers.current });
   let open = true;
   const server = createFrontDoor({ ...core, callers, approvals, isOpen: () => open });
-  server.listen(core.settings.port, core.settings.bind);
-  await once(server, "listening");
-  const address = server.address();
+  const { port, bind, approvalsPort } = core.settings;
+  await listen(server, port, bind);
+  const page = approvalsPort === undefined ? undefined : createApprovalPage({ ...core, callers, approvals });
+  if (page !== undefined) await listen(page, approvalsPort ?? 0, bind);
   return {
-    port: typeof address === "object" && address !== null ? address.port : null,
+    port: portOf(server),
+    approvalsPort: page === undefined ? null : portOf(page),
     ended: new Promise(() => undefined),
     close: onlyOnce(async () => {
       open = false;
+      page?.close();
+      page?.closeAllConnections();
       await closeHttp(server, core);
     }),
   };
@@ -188,6 +205,7 @@ function startStdio(options: ServerOptions): RunningServer {
   };
   return {
     port: null,
+    approvalsPort: null,
     ended: core.adapter.serveStdio(open, stop.signal),
     close: onlyOnce(async () => {
       await drain(core);
