@@ -148,6 +148,11 @@ const REASONS: Readonly<Record<ApprovalReason | DoorReason | HiddenReason, Turne
     means: "the path does not answer this method",
     remedy: "the client is no MCP client, or the gateway rewrites requests",
   },
+  missing_client_certificate: {
+    seen: "401 Unauthorised",
+    means: "TLS_CLIENT_CA_FILE is set, and the client showed no certificate of that authority",
+    remedy: "give the client one, beside its key",
+  },
   missing_identity: {
     seen: "Unknown tool",
     means: "a key that speaks for others named nobody",

@@ -66,6 +66,7 @@ async function bootForTwo(): Promise<{
   }));
   const server = createFrontDoor({
     settings: readServerSettings({}),
+    tls: undefined,
     callers: {
       identify: (request) => {
         const principal = principalOf(presentedKey(request) ?? "", apiKeys);

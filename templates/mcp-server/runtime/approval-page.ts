@@ -1,5 +1,4 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
-import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { listPage, loginPage, STYLE } from "#runtime/approval-html";
 import type { ShownProposal } from "#runtime/approval-html";
@@ -13,10 +12,13 @@ import type { Principal } from "#runtime/identity";
 import { readBody } from "#runtime/json-body";
 import type { ServerSettings } from "#runtime/server-settings";
 import type { Switches } from "#runtime/switches";
+import { createListener } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
 
 export interface ApprovalPageParts {
   readonly stack: string;
   readonly settings: ServerSettings;
+  readonly tls: TlsFiles | undefined;
   readonly callers: Pick<Callers, "holderOf" | "current">;
   readonly approvals: ApprovalRoutes;
   readonly audit: Audit;
@@ -201,8 +203,10 @@ export function createApprovalPage(parts: ApprovalPageParts): Server {
     answer(response, 404, "");
   };
 
-  const server = createServer(
+  const server = createListener(
     { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
+    parts.tls,
+    false,
     (request, response) => {
       const exchange = openExchange(parts.audit);
       response.once("close", () => exchange.finish(response.writableFinished ? response.statusCode : 499, 0));

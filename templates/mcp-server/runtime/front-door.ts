@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Adapter } from "#runtime/adapter";
 import { APPROVAL_METHODS } from "#runtime/approval-routes";
@@ -15,9 +14,13 @@ import type { PolicyGate } from "#runtime/policy-gate";
 import type { DoorReason, SwitchReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
 import type { Switches } from "#runtime/switches";
+import { createListener, isCertified } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
 
 export interface FrontDoorParts {
   readonly settings: ServerSettings;
+  /** In the open without it. */
+  readonly tls: TlsFiles | undefined;
   readonly callers: Pick<Callers, "identify">;
   readonly audit: Audit;
   readonly adapter: Adapter;
@@ -189,6 +192,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
   if (PROBES.has(path)) return answerProbe(visit, path, parts);
   const off = path === "/config/status" ? undefined : parts.switches.off();
   if (off !== undefined) return turnAway(visit, off, off === "feature-disabled" ? 503 : 403, { error: off });
+  if (!isCertified(request.socket, parts.tls))
+    return turnAway(visit, "missing_client_certificate", 401, { error: "Unauthorised" });
   const identified = parts.callers.identify(request);
   if (identified === undefined) {
     return turnAway(
@@ -245,7 +250,8 @@ async function receive(
 export function createFrontDoor(parts: FrontDoorParts): Server {
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
     void receive(request, response, parts);
-  const server = createServer({ ...TIMEOUTS, maxHeaderSize: 16_384 }, onRequest);
+  const options = { ...TIMEOUTS, maxHeaderSize: 16_384 };
+  const server = createListener(options, parts.tls, true, onRequest);
   // Without this listener Node would invite a body before its sender is known.
   server.on("checkContinue", onRequest);
   server.maxConnections = 2_000;

@@ -5,6 +5,7 @@ export type DoorReason =
   | "body_too_large"
   | "host_not_allowed"
   | "method_not_allowed"
+  | "missing_client_certificate"
   | "no_such_route"
   | "origin_not_allowed"
   | "protocol_error"

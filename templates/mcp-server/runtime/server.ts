@@ -29,6 +29,8 @@ import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandSurface } from "#runtime/surface";
 import type { Surface } from "#runtime/surface";
+import { readTlsFiles } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
 import { openSwitches } from "#runtime/switches";
 import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
@@ -71,6 +73,7 @@ interface Core {
   readonly switches: Switches;
   readonly policy: PolicyGate;
   readonly stack: string;
+  readonly tls: TlsFiles | undefined;
   readonly proposals: Proposals;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
@@ -106,9 +109,11 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
   const { stack } = registry;
+  const tls = readTlsFiles(environment);
   return {
     ...gates,
     stack,
+    tls,
     settings,
     redactor,
     audit,
