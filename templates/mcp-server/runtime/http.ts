@@ -5,7 +5,7 @@
 import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
 import { bodyOf, explain } from "#runtime/http-answer";
-import type { Body } from "#runtime/http-answer";
+import { readLines } from "#runtime/http-lines";
 import { send } from "#runtime/http-transport";
 import type { TlsFiles } from "#runtime/http-transport";
 import { Secret, SettingError } from "#runtime/settings";
@@ -38,6 +38,8 @@ export interface HttpRequest {
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
   readonly json?: unknown;
+  /** Sent as it is. */
+  readonly text?: string;
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
@@ -158,7 +160,7 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
     request.form === undefined
       ? (request.contentType ?? "application/json")
       : "application/x-www-form-urlencoded";
-  const hasBody = request.form !== undefined || request.json !== undefined;
+  const hasBody = [request.form, request.json, request.text].some((body) => body !== undefined);
   return {
     accept: request.accept ?? "application/json",
     ...service.headers,
@@ -167,7 +169,8 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
   };
 }
 
-function textOf({ form, json }: HttpRequest): string | null {
+function textOf({ form, json, text }: HttpRequest): string | null {
+  if (text !== undefined) return text;
   if (form !== undefined) return searchOf(form).toString();
   return json === undefined ? null : JSON.stringify(json);
 }
@@ -197,26 +200,35 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
-async function answerTo(service: HttpService, request: HttpRequest, gone: AbortController): Promise<Body> {
+async function answerTo<T>(
+  service: HttpService,
+  request: HttpRequest,
+  gone: AbortController,
+  read: (answer: Response) => Promise<T>,
+): Promise<T> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
   const body = textOf(request);
   const headers = await headersOf(service, request);
   const method = request.method ?? (body === null ? "GET" : "POST");
   const answer = await send(url, { method, headers, body, signal }, service.tls);
-  const read = await bodyOf(answer);
-  if (answer.ok) return read;
-  throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
+  if (answer.ok) return await read(answer);
+  const { text } = await bodyOf(answer);
+  throw request.faultIn?.(answer.status, text) ?? explain(answer.status, text, service.base);
 }
 
-async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
+async function ask<T>(
+  service: HttpService,
+  request: HttpRequest,
+  read: (answer: Response) => Promise<T>,
+): Promise<T> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone);
+    return await answerTo(service, request, gone, read);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -232,10 +244,22 @@ async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
  * request at once and throws the signal's reason.
  */
 export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
-  return (await ask(service, request)).json();
+  return (await ask(service, request, bodyOf)).json();
 }
 
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
-  return (await ask(service, { accept: "*/*", ...request })).text;
+  return (await ask(service, { accept: "*/*", ...request }, bodyOf)).text;
+}
+
+/**
+ * As `requestText`, line by line while the answer arrives: when `take` answers `false` the transfer ends, so that a
+ * service that sends without end is stopped by its reader.
+ */
+export async function requestLines(
+  service: HttpService,
+  request: HttpRequest,
+  take: (line: string) => boolean,
+): Promise<void> {
+  await ask(service, { accept: "*/*", ...request }, async (answer) => await readLines(answer, take));
 }
