@@ -158,7 +158,13 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         command: process.execPath,
         args: ["start.mjs", "--stdio"],
         cwd: join(folder, "server"),
-        env: { PATH: process.env["PATH"] ?? "", ...throwAwayCredentials(folder), ...flags },
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          MCP_STDIO_TEAM_ID: "sre",
+          MCP_STDIO_ROLE: "operator",
+          ...throwAwayCredentials(folder),
+          ...flags,
+        },
         stderr: "ignore",
       }),
     );
