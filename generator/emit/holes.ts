@@ -70,20 +70,17 @@ function fillList(list: readonly unknown[], nameOf: NameOf, slots: Slots): reado
   return filled.every((item, index) => item === list[index]) ? list : filled;
 }
 
-/** As `oneOf` has it: nothing of the kind was drawn, and JSON Schema knows no empty list. */
-function withoutEmptyEnum(schema: Slots): Slots {
-  const { enum: values, ...rest } = schema;
-  return Array.isArray(values) && values.length === 0 ? { type: "string", maxLength: 0, ...rest } : schema;
-}
-
 function fillRecord(record: Slots, nameOf: NameOf, slots: Slots): Slots {
   const filled: Record<string, unknown> = {};
   let same = true;
   for (const key of Object.keys(record)) {
-    filled[key] = fillHoles(record[key], nameOf, slots);
-    same &&= filled[key] === record[key];
+    const value = fillHoles(record[key], nameOf, slots);
+    same &&= value === record[key];
+    // As `oneOf` of the runtime says that nothing was drawn: the lock holds what the server registers.
+    if (key === "enum" && Array.isArray(value) && value.length === 0) filled["not"] = {};
+    else filled[key] = value;
   }
-  return same ? record : withoutEmptyEnum(filled);
+  return same ? record : filled;
 }
 
 /** The same data with every hole filled; a part without holes is that part itself, shared by all links. */
