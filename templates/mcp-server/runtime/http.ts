@@ -5,7 +5,7 @@
 import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
 import { bodyOf, explain } from "#runtime/http-answer";
-import type { Body } from "#runtime/http-answer";
+import { readLines } from "#runtime/http-lines";
 import { send } from "#runtime/http-transport";
 import type { TlsFiles } from "#runtime/http-transport";
 import { Secret, SettingError } from "#runtime/settings";
@@ -54,6 +54,8 @@ export interface HttpRequest {
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
+  /** The answer is taken as it is sent, not unpacked when its `content-encoding` says that it is packed. */
+  readonly verbatim?: true;
   /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
@@ -215,32 +217,37 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
-async function answerTo(
+async function answerTo<T>(
   service: HttpService,
   request: HttpRequest,
   gone: AbortController,
-  verbatim: boolean,
-): Promise<Body> {
+  read: (answer: Response) => Promise<T>,
+): Promise<T> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
   const body = textOf(request);
   const method = request.method ?? (body === null ? "GET" : "POST");
   const unsigned = await headersOf(service, request);
   const headers = { ...unsigned, ...service.sign?.({ method, url, headers: unsigned, body }) };
-  const answer = await send(url, { method, headers, body, signal, verbatim }, service.tls);
-  const read = await bodyOf(answer);
-  if (answer.ok) return read;
-  throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
+  const outgoing = { method, headers, body, signal, verbatim: request.verbatim === true };
+  const answer = await send(url, outgoing, service.tls);
+  if (answer.ok) return await read(answer);
+  const { text } = await bodyOf(answer);
+  throw request.faultIn?.(answer.status, text) ?? explain(answer.status, text, service.base);
 }
 
-async function ask(service: HttpService, request: HttpRequest, verbatim = false): Promise<Body> {
+async function ask<T>(
+  service: HttpService,
+  request: HttpRequest,
+  read: (answer: Response) => Promise<T>,
+): Promise<T> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone, verbatim);
+    return await answerTo(service, request, gone, read);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -256,12 +263,24 @@ async function ask(service: HttpService, request: HttpRequest, verbatim = false)
  * request at once and throws the signal's reason.
  */
 export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
-  return (await ask(service, request)).json();
+  return (await ask(service, request, bodyOf)).json();
 }
 
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
-  return (await ask(service, { accept: "*/*", ...request })).text;
+  return (await ask(service, { accept: "*/*", ...request }, bodyOf)).text;
+}
+
+/**
+ * As `requestText`, line by line while the answer arrives: when `take` answers `false` the transfer ends, so that a
+ * service that sends without end is stopped by its reader.
+ */
+export async function requestLines(
+  service: HttpService,
+  request: HttpRequest,
+  take: (line: string) => boolean,
+): Promise<void> {
+  await ask(service, { accept: "*/*", ...request }, async (answer) => await readLines(answer, take));
 }
 
 /** As `requestJson`, for an answer whose bytes and headers count, exactly as they were sent. */
@@ -269,5 +288,5 @@ export async function requestBytes(
   service: HttpService,
   request: HttpRequest,
 ): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
-  return await ask(service, { accept: "*/*", ...request }, true);
+  return await ask(service, { accept: "*/*", ...request, verbatim: true }, bodyOf);
 }
