@@ -6,9 +6,10 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_REASON = 300;
 
 export interface Body {
+  readonly headers: Headers;
+  readonly bytes: Buffer;
   readonly text: string;
   json(): unknown;
-  header(name: string): string | null;
 }
 
 /** Reads the body to its end, or until a piece is the last that is wanted, or gives up at `MAX_BODY_BYTES` with `too_large`. */
@@ -32,8 +33,9 @@ export async function bodyOf(response: Response, until?: (chunk: Uint8Array) => 
     chunks.push(chunk);
     if (until?.(chunk) === true) break;
   }
-  const text = Buffer.concat(chunks).toString("utf8");
-  return { text, json: () => parse(text), header: (name) => response.headers.get(name) };
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString("utf8");
+  return { headers: response.headers, bytes, text, json: () => parse(text) };
 }
 
 function parse(text: string): unknown {
