@@ -102,7 +102,10 @@ async function exchange(
   const reader = answerReader(id);
   try {
     const answer = await post(other, session, { id, method, params }, signal, reader.until);
-    return { result: resultIn(reader.answerIn(answer.text)), sessionId: answer.headers.get("mcp-session-id") };
+    return {
+      result: resultIn(reader.answerIn(answer.text)),
+      sessionId: answer.headers.get("mcp-session-id"),
+    };
   } catch (error) {
     if ((signal.aborted || error instanceof AskedBack) && session !== undefined)
       sayCancelled(other, session, id);
