@@ -1,6 +1,6 @@
 /** The live suite's realm: users, clients and events, and the link's account as its README makes it. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { emitPrincipals } from "../../test/harness/principals.ts";
@@ -121,8 +121,6 @@ links: {mcp: {keycloak: ${link}}}
       encoding: "utf8",
     });
     if (run.status !== 0) throw new Error(`${run.stdout}${run.stderr}`);
-    // The README speaks of the folder above.
-    symlinkSync(principals.folder, join(principals.folder, "principals"));
     principals.apply("keycloak", { ...environment, MCP_KEYCLOAK_CLIENT_SECRET: secret });
   } finally {
     rmSync(home, { recursive: true, force: true });
