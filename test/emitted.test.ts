@@ -29,8 +29,9 @@ type Schema = Readonly<Record<string, unknown>>;
 /** What a tool of any service accepts; the names that need more than a value of the right shape. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   sql: "select 1",
-  query: "up",
-  match: ["up"],
+  // PromQL and LogQL alike.
+  query: 'count_over_time({app="api"}[5m])',
+  match: ['{app="api"}'],
   label: "job",
   source: "all",
   component: "mcp",
@@ -157,7 +158,13 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         command: process.execPath,
         args: ["start.mjs", "--stdio"],
         cwd: join(folder, "server"),
-        env: { PATH: process.env["PATH"] ?? "", ...throwAwayCredentials(folder), ...flags },
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          MCP_STDIO_TEAM_ID: "sre",
+          MCP_STDIO_ROLE: "operator",
+          ...throwAwayCredentials(folder),
+          ...flags,
+        },
         stderr: "ignore",
       }),
     );

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import catalog from "#catalog";
+import type { ApproveOptions } from "./approve.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
@@ -127,6 +128,21 @@ function program(): Command {
     .argument("<query>", 'JSON such as {"source": "all"}; - reads it from stdin')
     .option("--env <name>", "of an environment instead of the base")
     .action(action(runQuery));
+  root
+    .command("approve")
+    .description("decide about a write that an AI proposed; the key is read from TOPOGATE_API_KEY")
+    .argument("[proposal]", "its id; without one, what waits is listed")
+    .requiredOption("--server <url>", "where clients reach the server: https://mcp.example.com/mcp")
+    .option("--list", "show what waits, with the exact arguments")
+    .option("--reject", "say no")
+    .option("--execute", "and execute it at once")
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (id: string | undefined, options: ApproveOptions) =>
+          await (await import("./approve.ts")).runApprove(id, options),
+      ),
+    );
   root
     .command("serve")
     .description("start the emitted server of a stack on loopback")
