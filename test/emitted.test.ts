@@ -29,8 +29,9 @@ type Schema = Readonly<Record<string, unknown>>;
 /** What a tool of any service accepts; the names that need more than a value of the right shape. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   sql: "select 1",
-  query: "up",
-  match: ["up"],
+  // PromQL and LogQL alike.
+  query: 'count_over_time({app="api"}[5m])',
+  match: ['{app="api"}'],
   label: "job",
   source: "all",
   component: "mcp",

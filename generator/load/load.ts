@@ -11,6 +11,7 @@ import { isBlock, kindOf } from "../model/block.ts";
 import { indexLinks } from "../model/drawing.ts";
 import type { Drawing, DrawnLink } from "../model/drawing.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { checkDerivedTools } from "./derived-tools.ts";
 import { createDocumentReader, withDocuments } from "./documents.ts";
 import type { ReadDocument } from "./documents.ts";
 import { TooManyErrors, gatherFindings, locate } from "./findings.ts";
@@ -232,10 +233,13 @@ async function withAllDocuments({ input, findings }: Run, stack: LoadedStack): P
   if (input.documents === undefined) return stack;
   const reader = createDocumentReader(input.catalog, input.documents);
   const base = withDocuments(stack.base, await reader.documentsOf(stack.base, findings.report));
+  checkDerivedTools(base, input, findings.report);
   const environments = new Map<string, Topology>();
   for (const [name, topology] of stack.environments) {
     const documents = await reader.documentsOf(topology, findings.within(name));
-    environments.set(name, withDocuments(topology, documents));
+    const complete = withDocuments(topology, documents);
+    checkDerivedTools(complete, input, findings.within(name));
+    environments.set(name, complete);
   }
   return { base, environments };
 }
