@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import catalog from "#catalog";
+import type { AuditOptions } from "./audit.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
@@ -77,6 +78,25 @@ function addSecrets(root: Command): void {
     );
 }
 
+function addAudit(root: Command): void {
+  root
+    .command("audit")
+    .description("what a server recorded")
+    .command("verify")
+    .description("exit 1 for records that were edited, deleted or moved, and for a tail that is missing")
+    .argument("<file>", "as MCP_AUDIT_FILE names it; files that were put aside are read too")
+    .option("--pub <file>", "public key in PEM: every anchor must be signed with its private half")
+    .option("--anchor <file>", "the last anchor, kept elsewhere (default: <file>.anchor)")
+    .option("--partial", "older files were archived: the chain may begin anywhere")
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (file: string, options: AuditOptions) =>
+          await (await import("./audit.ts")).runAuditVerify(file, options),
+      ),
+    );
+}
+
 function program(): Command {
   const root = new Command("topogate")
     .description("Generates a governed MCP server from a drawing of a system: no link, no access.")
@@ -120,6 +140,7 @@ function program(): Command {
     .description("print the JSON Schema of stack files, for editors")
     .action(action(runSchema));
   addSecrets(root);
+  addAudit(root);
   root
     .command("query")
     .description("answer a query about a stack as its agent would, from the stack file")

@@ -1,5 +1,6 @@
 /** What an operator is told about refusals. A code or a reason of the runtime that is missing here does not compile. */
 import type { Topology } from "#hook";
+import { ANCHOR_EVERY } from "#runtime/audit-record";
 import type { FaultCode } from "#runtime/fault";
 import type { DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
@@ -159,6 +160,16 @@ const START_FAILURES: readonly StartFailure[] = [
     remedy: "mount a writable volume there; the root file system is read-only",
   },
   {
+    line: "records are missing",
+    means: "the audit file ends before its last anchor: somebody cut it, or an old copy was restored",
+    remedy: "keep the file and its .anchor for whoever looks into it, and name a new one",
+  },
+  {
+    line: "MCP_AUDIT_KEY_FILE cannot be read",
+    means: "the key that signs anchors is not mounted, or is no private key in PEM",
+    remedy: "mount it; openssl genpkey -algorithm ed25519 makes one",
+  },
+  {
     line: "must be a whole number",
     means: "a variable of the ConfigMap, named in the line",
     remedy: "correct it; the line says what it may be",
@@ -256,6 +267,7 @@ export function runbookView({ topology, address, key, gates, folder }: RunbookPa
     recipients: recipients.map((each) =>
       each.length > LONGEST_KEY ? `${each.slice(0, LONGEST_KEY)}...` : each,
     ),
+    anchorEvery: ANCHOR_EVERY,
     startFailures: START_FAILURES,
     faults: byName(FAULTS),
     reasons: byName(REASONS),

@@ -9,7 +9,10 @@ import type { Output } from "./stacks.ts";
 /** Variables of the runtime that an operator may set; a pod does well without them. */
 const OPTIONAL = new Set([
   "MCP_APPROVAL_MODE",
+  "MCP_AUDIT_ANCHOR_EVERY",
   "MCP_AUDIT_FILE",
+  "MCP_AUDIT_KEY_FILE",
+  "MCP_AUDIT_MAX_BYTES",
   "MCP_MAX_RESULT_BYTES",
   // For a workstation, where nobody sends a key.
   "MCP_STDIO_AGENT_ID",

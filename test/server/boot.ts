@@ -105,7 +105,9 @@ function rowsIn(file: string): readonly AuditRow[] {
   return readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => (JSON.parse(line) as { payload: Json }).payload);
+    .map((line) => JSON.parse(line) as { event_type: string; payload: Json })
+    .filter(({ event_type: event }) => event === "mcp.request")
+    .map(({ payload }) => payload);
 }
 
 export const INITIALIZE = {
@@ -122,7 +124,7 @@ export async function boot(
   change: (registry: Registry) => Registry = (registry) => registry,
 ): Promise<Booted> {
   const folder = mkdtempSync(join(tmpdir(), "topogate-audit-"));
-  const file = join(folder, "audit.jsonl");
+  const file = environment["MCP_AUDIT_FILE"] ?? join(folder, "audit.jsonl");
   const key = newKey();
   const witness = createWitness();
   const registry = change(testRegistry(witness));

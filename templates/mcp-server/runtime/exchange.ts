@@ -9,6 +9,10 @@ export interface RequestFacts {
   readonly method?: string;
   readonly tool?: string;
   readonly link?: string;
+  /** The linked component, by which the audit names the action. */
+  readonly component?: string;
+  /** Digest of the transport's session id, which itself would let others in. */
+  readonly mcpSession?: string;
   readonly argsSha?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;

@@ -4,6 +4,7 @@ import type { Adapter } from "#runtime/adapter";
 import type { Audit } from "#runtime/audit";
 import { openExchange } from "#runtime/exchange";
 import type { Exchange } from "#runtime/exchange";
+import { shortDigest } from "#runtime/digest";
 import { foreignHeader } from "#runtime/host-guard";
 import { authenticate } from "#runtime/identity";
 import type { ApiKeys } from "#runtime/identity";
@@ -158,7 +159,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { "www-authenticate": "Bearer" },
     );
   }
-  exchange.note({ principal });
+  const session = request.headers["mcp-session-id"];
+  exchange.note({ principal, ...(typeof session === "string" ? { mcpSession: shortDigest(session) } : {}) });
   if (!parts.isOpen()) {
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }

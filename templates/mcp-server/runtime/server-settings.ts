@@ -9,7 +9,6 @@ export interface ServerSettings {
   /** Host headers that are accepted besides the loopback names, in lower case. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
-  readonly auditFile: string | undefined;
   /** Whether every write tool needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
 }
@@ -58,7 +57,6 @@ export function readServerSettings(environment: Environment): ServerSettings {
     }),
     allowedHosts: listSetting(environment, "MCP_ALLOWED_HOSTS"),
     allowedOrigins: listSetting(environment, "MCP_ALLOWED_ORIGINS"),
-    auditFile: environment["MCP_AUDIT_FILE"] || undefined,
     approvalForWrites:
       choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
   };

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
+import { readAuditSettings } from "#runtime/audit-settings";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
 import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
@@ -62,7 +63,7 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
   const redactor = createRedactor();
   const tools = openTools(registry, environment, redactor.learn);
   demandSurface(surface, registry, tools);
-  const audit = openAudit(registry.stack, settings.auditFile);
+  const audit = openAudit(registry.stack, readAuditSettings(environment));
   const { approvalForWrites, maxResultBytes } = settings;
   const parts = { flags, audit, redactor, approvalForWrites };
   const inFlight = createInFlight();
@@ -86,7 +87,7 @@ async function drain({ inFlight }: Core): Promise<void> {
 async function release({ adapter, tools, audit }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
-  audit.close();
+  await audit.close();
 }
 
 async function closeHttp(server: Server, core: Core): Promise<void> {
