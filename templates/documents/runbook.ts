@@ -27,6 +27,10 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
     remedy: "call again; when it lasts, the service is slow, not the server",
   },
   cancelled: { means: "the client gave the call up, or the server was stopping", remedy: "nothing" },
+  change_ref_required: {
+    means: "a rule wants the id of a change record, and the call named none",
+    remedy: "give the model the id; governance/rules/ has the rule that the message names",
+  },
   command_mode_off: {
     means: "run_test may only show the commands, with dry_run",
     remedy: "nothing is broken; running commands is switched off",
@@ -34,6 +38,10 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   denied: {
     means: "outside of what is drawn, or the service refused the link's account",
     remedy: "compare docs/ACCESS.md; then apply principals/ again, or renew the password",
+  },
+  gitops_required: {
+    means: "a rule sends this change through git; the answer holds a patch to review",
+    remedy: "review and apply the patch; nothing was executed",
   },
   internal: {
     means: "a fault of the server itself",
@@ -47,6 +55,14 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   not_linked: {
     means: "the component is drawn, but mcp has no link to it",
     remedy: "draw the link, if AI should reach it",
+  },
+  outside_change_window: {
+    means: "a rule allows this change at other times only",
+    remedy: "wait for the window that the answer names, or change the rule and generate",
+  },
+  policy_unavailable: {
+    means: "the policy engine of OPA_URL did not answer, or has no decision for the call",
+    remedy: "is it up, and does it have governance/mcp.rego? until then every call is refused",
   },
   rate_limited: { means: "the service asked for fewer calls", remedy: "wait; raise the limit there" },
   timeout: {
@@ -103,6 +119,11 @@ const REASONS: Readonly<Record<DoorReason | HiddenReason, Turned>> = {
     seen: "400 or 415",
     means: "not JSON, too deep, or not JSON-RPC",
     remedy: "the client, or something in between that changes bodies",
+  },
+  rule_denied: {
+    seen: "Unknown tool",
+    means: "a rule forbids the tool whatever its arguments; the row names it",
+    remedy: "nothing is broken; docs/RULES.md says why",
   },
   shutting_down: { seen: "503", means: "the pod is stopping", remedy: "the next pod answers" },
   tool_not_allowed: {

@@ -27,6 +27,16 @@ export interface RequestEnd {
   readonly latencyMs: number;
 }
 
+/** Which rule decided, and what else was considered; nothing where no rule has anything to say. */
+function ruleFacts({ verdict, engine, changeRef }: RequestFacts): Record<string, unknown> {
+  const isSilent = verdict === undefined || verdict.considered.length === 0;
+  return {
+    ...(isSilent ? {} : { rule: verdict }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(changeRef === undefined ? {} : { change_ref: changeRef }),
+  };
+}
+
 function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<string, unknown> {
   const { principal, component, tool } = facts;
   return {
@@ -42,6 +52,7 @@ function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<str
     link: facts.link ?? null,
     argsSha: facts.argsSha ?? null,
     ...(facts.args === undefined ? {} : { args_redacted: facts.args }),
+    ...ruleFacts(facts),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",
   };

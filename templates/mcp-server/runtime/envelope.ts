@@ -27,4 +27,6 @@ export interface Fault {
   readonly code: FaultCode;
   readonly message: string;
   readonly hint?: string;
+  /** A change to review instead of the call, as `git apply` takes it. */
+  readonly patch?: string;
 }

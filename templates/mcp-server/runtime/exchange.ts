@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
 import type { Reason } from "#runtime/reason";
+import type { Verdict } from "#runtime/rules";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
@@ -13,6 +14,10 @@ export interface RequestFacts {
   readonly component?: string;
   /** Digest of the transport's session id, which itself would let others in. */
   readonly mcpSession?: string;
+  readonly verdict?: Verdict;
+  /** What the policy engine beside the server said, when that was no yes. */
+  readonly engine?: string;
+  readonly changeRef?: string;
   readonly argsSha?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;

@@ -7,6 +7,7 @@ import type { InFlight } from "#runtime/in-flight";
 import type { Annotations } from "#runtime/tool";
 import type { JsonSchema } from "#runtime/parameter";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
 import { passesWriteGate } from "#runtime/stage/require-write-flag";
 import type { ToolEntry, ToolIndex } from "#runtime/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
@@ -82,6 +83,7 @@ export interface ServiceParts {
   /** For resources and prompts, which may be larger than the result of a tool. */
   readonly contentPipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
+  readonly rules?: Rules | undefined;
 }
 
 /** Generated texts are guides to the tools, so a model is told to begin with them. */
@@ -96,6 +98,7 @@ export function createService(parts: ServiceParts): McpService {
   const { registry, tools, flags, pipeline, contentPipeline, inFlight } = parts;
   const listings = tools.entries
     .filter((entry) => entry.allowed !== undefined && passesWriteGate(entry, flags))
+    .filter(({ tool }) => parts.rules?.hides(tool.name) !== true)
     .map(listingOf);
   return {
     ...createContentService({ contents: tools.contents, pipeline: contentPipeline, inFlight }),

@@ -1,6 +1,7 @@
 import type { Audit } from "#runtime/audit";
 import type { Call, Next, Outcome, Stage } from "#runtime/call";
 import type { Redactor } from "#runtime/redactor";
+import type { Rules } from "#runtime/rules";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
 import { execute } from "#runtime/stage/execute";
 import { fitBudget } from "#runtime/stage/fit-budget";
@@ -21,6 +22,8 @@ export interface PipelineParts {
   readonly redactor: Redactor;
   readonly approvalForWrites: boolean;
   readonly maxResultBytes: number;
+  /** Missing when no rules are drawn. */
+  readonly rules?: Rules | undefined;
 }
 
 /**
@@ -36,8 +39,10 @@ function stagesOf(parts: PipelineParts): readonly Stage[] {
     requirePrincipal,
     requireAllowedTool,
     requireWriteFlag(parts.flags),
+    ...(parts.rules === undefined ? [] : [parts.rules.hide]),
     validateArguments,
     noteArguments(parts.redactor),
+    ...(parts.rules === undefined ? [] : [parts.rules.enforce]),
     requireApproval(parts.approvalForWrites),
     auditAttempt(parts.audit),
     limitConcurrency(),

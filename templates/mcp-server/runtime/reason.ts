@@ -13,7 +13,7 @@ export type DoorReason =
   | "unauthenticated";
 
 /** Why a tool is unknown to a caller, who is told neither this nor whether the tool exists. */
-export type HiddenReason = "tool_not_allowed" | "unauthenticated" | "write_disabled";
+export type HiddenReason = "rule_denied" | "tool_not_allowed" | "unauthenticated" | "write_disabled";
 
 /** The `reason` of an audit row. The set is closed so that the runbook can explain all of it. */
 export type Reason = "allowed" | DoorReason | HiddenReason | FaultCode;

@@ -14,10 +14,13 @@ import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
-import { demandSurface } from "#runtime/surface";
+import { demandRules, demandSurface } from "#runtime/surface";
+import type { Environment } from "#runtime/settings";
+import { StartError } from "#runtime/start-error";
 import type { Surface } from "#runtime/surface";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
@@ -56,22 +59,37 @@ interface Core {
   readonly adapter: Adapter;
 }
 
+function openRules(
+  { rules, stack, environment: env }: Registry,
+  environment: Environment,
+): Rules | undefined {
+  const opaUrl = environment["OPA_URL"] || undefined;
+  if (rules === undefined && opaUrl !== undefined)
+    throw new StartError(
+      "OPA_URL is set, but no rules are drawn, so it would not be asked: name rules in the drawing",
+    );
+  return rules?.({ stack, environment: env, opaUrl });
+}
+
 function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
   const redactor = createRedactor();
-  const tools = openTools(registry, environment, redactor.learn);
+  const rules = openRules(registry, environment);
+  const tools = openTools(registry, environment, redactor.learn, rules?.takesChangeRef);
   demandSurface(surface, registry, tools);
+  demandRules(surface, rules?.files ?? []);
   const audit = openAudit(registry.stack, readAuditSettings(environment));
   const { approvalForWrites, maxResultBytes } = settings;
-  const parts = { flags, audit, redactor, approvalForWrites };
+  const parts = { flags, audit, redactor, approvalForWrites, rules };
   const inFlight = createInFlight();
   const service = createService({
     registry,
     tools,
     flags,
     inFlight,
+    rules,
     pipeline: createPipeline({ ...parts, maxResultBytes }),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });

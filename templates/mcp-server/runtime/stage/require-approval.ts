@@ -23,16 +23,16 @@ export function accessOf(allowed: AllowedTool, args: Arguments): Access {
 export function requireApproval(approvalForWrites: boolean): Stage {
   return async (call, next) => {
     const { writes, allowed, tool } = entryOf(call);
-    if (!writes) return await next(call);
+    if (!writes && call.mustApprove === undefined) return await next(call);
     const access = allowed === undefined ? "read" : accessOf(allowed, call.args);
-    if (access === "read") {
+    if (writes && access === "read") {
       return refuse({
         code: "denied",
         message: `${tool.name} may not change this target`,
         hint: "it was drawn for reading",
       });
     }
-    if (access === "write" && !approvalForWrites) return await next(call);
+    if (access === "write" && !approvalForWrites && call.mustApprove === undefined) return await next(call);
     return refuse({
       code: "approval_required",
       message: `${tool.name} needs a person's approval; nothing was executed`,
