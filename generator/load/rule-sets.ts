@@ -61,8 +61,7 @@ function oneOf<const V extends string>(
 
 function isTimezone(value: string): boolean {
   try {
-    new Intl.DateTimeFormat("en-US", { timeZone: value });
-    return true;
+    return new Intl.DateTimeFormat("en-US", { timeZone: value }).resolvedOptions().timeZone !== "";
   } catch {
     return false;
   }

@@ -75,7 +75,7 @@ rules:
 - id: short-lived
   effect: allow
   match: {tools: [valkey_set]}
-  when: 'has(args.ttl_seconds) && args.ttl_seconds <= 60'
+  when: 'has(args.ttl_s) && args.ttl_s <= 60'
   reason: Short-lived keys need no change record
 - id: second-look
   effect: require_approval
@@ -162,10 +162,10 @@ describe.each(["sdk", "fastmcp"])("rules on an emitted server with %s", (framewo
   });
 
   it("T9: an overlay lifts only what is overridable", async () => {
-    const short = { persist: undefined, ttl_seconds: 30 };
+    const short = { persist: undefined, ttl_s: 30 };
     expect(await set(short)).toMatchObject({ code: "upstream_unavailable" });
     expect(await set({ ...short, key: "admin:x" })).toMatchObject({ code: "denied" });
-    expect(await set({ ttl_seconds: 61, persist: undefined })).toMatchObject({ code: "change_ref_required" });
+    expect(await set({ ttl_s: 61, persist: undefined })).toMatchObject({ code: "change_ref_required" });
   });
 
   it("A23: keeps changes to their window", async () => {
@@ -312,7 +312,7 @@ describe("what the generator says of rules", () => {
       "<=='",
       "rules/overlay.yaml:8: rule short-lived: its condition cannot be used",
     ],
-    ["overlay.yaml", "has(args.ttl_seconds)", 'args.key.matches("a+")', "instead of matches"],
+    ["overlay.yaml", "has(args.ttl_s)", 'args.key.matches("a+")', "instead of matches"],
     ["overlay.yaml", "tool ==", "tol ==", "Unknown variable: tol"],
     ["night.yaml", "route: gitops", "route: mail", "an effect route needs route: gitops"],
     ["night.yaml", "match: {tools: [valkey_set]}", "match: {tool: [valkey_set]}", '"tool" is not known here'],
