@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import catalog from "#catalog";
 import type { AuditOptions } from "./audit.ts";
+import type * as bundleCommands from "./bundle.ts";
+import type { BundleOptions } from "./bundle.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
@@ -97,6 +99,28 @@ function addAudit(root: Command): void {
     );
 }
 
+function addBundle(root: Command): void {
+  const bundle = root.command("bundle").description("an output, signed as it was reviewed");
+  const load = (): Promise<typeof bundleCommands> => import("./bundle.ts");
+  const add = (name: string, description: string): Command =>
+    bundle
+      .command(name)
+      .description(description)
+      .argument("<stack>", "name of an output in out/")
+      .option("--out <folder>", "where the outputs are", "out");
+  add("sign", "sign the code and what it is held to: DSSE with Ed25519, or as cosign signs a file with P-256")
+    .requiredOption("--key <file>", "private key in PEM")
+    .action(
+      action(async (stack: string, options: BundleOptions) => (await load()).runBundleSign(stack, options)),
+    );
+  add("verify", "exit 1 when the output is not what was signed with the key")
+    .requiredOption("--pub <file>", "public key in PEM")
+    .option("--bundle <file>", "default: beside the output")
+    .action(
+      action(async (stack: string, options: BundleOptions) => (await load()).runBundleVerify(stack, options)),
+    );
+}
+
 function program(): Command {
   const root = new Command("topogate")
     .description("Generates a governed MCP server from a drawing of a system: no link, no access.")
@@ -141,6 +165,7 @@ function program(): Command {
     .action(action(runSchema));
   addSecrets(root);
   addAudit(root);
+  addBundle(root);
   root
     .command("query")
     .description("answer a query about a stack as its agent would, from the stack file")

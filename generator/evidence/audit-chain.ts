@@ -79,8 +79,8 @@ function faultOf(
   if (recordHash(canonical) !== row.hash) return "its hash is not that of its content";
   const { timestamp, trace_id, source, event_type } = envelope as Readonly<Record<string, string>>;
   const said = { timestamp, trace_id, source, event_type } as Parameters<typeof recordLine>[0];
-  const { at, request_id: request, server, event } = row.payload;
-  const agrees = timestamp === at && trace_id === request && source === server && event_type === event;
+  const { at, trace_id: trace, server, event } = row.payload;
+  const agrees = timestamp === at && trace_id === trace && source === server && event_type === event;
   if (!agrees) return "its envelope is not that of its content";
   return recordLine(said, canonical).line === `${text}\n` ? undefined : "it holds more than was written";
 }

@@ -7,14 +7,14 @@ import { parseRules } from "#runtime/rules/document";
 
 const drawing = (links: string): string =>
   `apiVersion: topology/v1
-stack: rules
+stack: plain
 components: {valkey: {}}
 links: {mcp: {${links}}}
 `;
 
 describe("what rules emit", () => {
   it("S1: without rules and without the link there is nothing of them", async () => {
-    const tree = await treeOf(drawing("valkey: read"), "rules");
+    const tree = await treeOf(drawing("valkey: read"), "plain");
     const paths = [...tree.keys()].filter((path) => /rules?[./]|mcp\.(rego|cedar)|RULES/.test(path));
     expect(paths).toEqual(["server/runtime/rules.ts"]);
     expect(tree.get("server/package.json")?.text).not.toContain("cel-js");
@@ -22,7 +22,7 @@ describe("what rules emit", () => {
   });
 
   it("S1: the link alone brings the tools, and no rules", async () => {
-    const tree = await treeOf(drawing("governance: read"), "rules");
+    const tree = await treeOf(drawing("governance: read"), "plain");
     expect(tree.has("server/tools/governance.ts")).toBe(true);
     expect(tree.get("server/registry.ts")?.text).not.toContain("rulesIn");
     expect(tree.has("docs/RULES.md")).toBe(false);

@@ -13,7 +13,11 @@ const OPTIONAL = new Set([
   "MCP_AUDIT_FILE",
   "MCP_AUDIT_KEY_FILE",
   "MCP_AUDIT_MAX_BYTES",
+  "MCP_BUNDLE_FILE",
+  "MCP_BUNDLE_KEY_FILE",
   "MCP_MAX_RESULT_BYTES",
+  // Only with a link from what reads metrics.
+  "MCP_METRICS_PORT",
   // For a workstation, where nobody sends a key.
   "MCP_STDIO_AGENT_ID",
   "MCP_STDIO_HUMAN_ID",

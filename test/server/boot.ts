@@ -80,6 +80,7 @@ export async function ask(port: number, question: HttpQuestion): Promise<HttpAns
 
 export interface Booted {
   readonly port: number;
+  readonly metricsPort: number | null;
   readonly key: string;
   readonly witness: Witness;
   readonly audit: () => readonly AuditRow[];
@@ -180,6 +181,7 @@ export async function boot(
 
   return {
     port,
+    metricsPort: server.metricsPort,
     key,
     witness,
     audit: () => rowsIn(file),

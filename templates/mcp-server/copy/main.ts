@@ -1,6 +1,7 @@
 import { Console } from "node:console";
 import { readFileSync } from "node:fs";
 import { createAdapter } from "#adapter";
+import { demandBundle } from "#runtime/bundle";
 import { startServer } from "#runtime/server";
 import { SettingError } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
@@ -13,6 +14,7 @@ const transport = process.argv.includes("--stdio") ? "stdio" : "http";
 if (transport === "stdio") globalThis.console = new Console(process.stderr);
 
 async function main(): Promise<void> {
+  demandBundle(import.meta.dirname, registry, process.env);
   const surface = parseSurface(readFileSync(new URL("./surface.lock.json", import.meta.url), "utf8"));
   const server = await startServer({
     registry,

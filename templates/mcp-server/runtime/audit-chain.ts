@@ -9,10 +9,16 @@ import { canonicalJson } from "#runtime/canonical-json";
 
 type Payload = Readonly<Record<string, unknown>>;
 
+/** Of a request, and of the trace that it is part of. */
+export interface RecordId {
+  readonly request: string;
+  readonly trace: string;
+}
+
 /** Records, each of which holds the hash of the one before: none can be changed, moved or taken out unseen. */
 export interface Chain {
   /** Throws when the record does not stand; the chain then goes on as if it had never been tried. */
-  append(eventType: string, traceId: string, payload: Payload, durable: boolean): void;
+  append(eventType: string, id: RecordId, payload: Payload, durable: boolean): void;
   /** A record was given up: the next one says how many were, so that the gap is on the record. */
   noteLost(): void;
   readonly counts: () => { readonly seq: number; readonly failures: number };
@@ -21,6 +27,11 @@ export interface Chain {
 }
 
 const ANCHOR_MS = 60_000;
+
+/** Of what the audit itself has to say. */
+function ownId(what: string): RecordId {
+  return { request: what, trace: what };
+}
 
 /** Which key it is, for people who have several: digest of its public half. */
 export function keyIdOf(key: KeyObject): string {
@@ -40,7 +51,12 @@ export function openChain(
   let lost = 0;
   let failures = 0;
 
-  const write = (eventType: string, traceId: string, payload: Payload, durable: boolean): string => {
+  const write = (
+    eventType: string,
+    { request, trace }: RecordId,
+    payload: Payload,
+    durable: boolean,
+  ): string => {
     const at = new Date().toISOString();
     const whole = canonicalJson({
       ...payload,
@@ -48,12 +64,13 @@ export function openChain(
       at,
       event: eventType,
       server: source,
-      request_id: traceId,
+      request_id: request,
+      trace_id: trace,
       seq: head.seq + 1,
       prev: head.hash,
       ...(lost === 0 ? {} : { lost }),
     });
-    const envelope = { timestamp: at, trace_id: traceId, source, event_type: eventType };
+    const envelope = { timestamp: at, trace_id: trace, source, event_type: eventType };
     const { line, hash } = recordLine(envelope, whole);
     sink.append(line, durable);
     head = { seq: head.seq + 1, hash };
@@ -70,7 +87,7 @@ export function openChain(
     const signature = signer && sign(null, anchorText(source, seq, hash, at), signer.key).toString("base64");
     const line = write(
       "mcp.audit.anchor",
-      `anchor-${seq}`,
+      ownId(`anchor-${seq}`),
       {
         phase: "anchor",
         anchored_seq: seq,
@@ -95,13 +112,13 @@ export function openChain(
   };
 
   if (sink.torn !== undefined)
-    write("mcp.audit.recovered", "recovery", { phase: "recovered", torn: sink.torn }, true);
+    write("mcp.audit.recovered", ownId("recovery"), { phase: "recovered", torn: sink.torn }, true);
   const timer = setInterval(() => tend(anchor), ANCHOR_MS);
   timer.unref();
   return {
-    append: (eventType, traceId, payload, durable) => {
+    append: (eventType, id, payload, durable) => {
       try {
-        write(eventType, traceId, payload, durable);
+        write(eventType, id, payload, durable);
       } catch (cause) {
         failures += 1;
         throw cause;

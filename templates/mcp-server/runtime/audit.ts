@@ -1,4 +1,5 @@
 import { openChain } from "#runtime/audit-chain";
+import type { RecordId } from "#runtime/audit-chain";
 import { createForwarder } from "#runtime/audit-forward";
 import type { AuditSettings } from "#runtime/audit-settings";
 import { codeOf, fileSink, streamSink } from "#runtime/audit-sink";
@@ -25,6 +26,10 @@ export interface RequestEnd {
   readonly status: number;
   readonly bytesOut: number;
   readonly latencyMs: number;
+}
+
+function idOf(request: string, { trace }: RequestFacts): RecordId {
+  return { request, trace: trace?.traceId ?? request };
 }
 
 /** Which rule decided, and what else was considered; nothing where no rule has anything to say. */
@@ -69,7 +74,8 @@ export function openAudit(source: string, settings: AuditSettings): Audit {
   const forwarder = forward === undefined ? undefined : createForwarder(forward);
   const chain = openChain(source, sink, settings, forwarder);
   return {
-    attempt: (requestId, facts) => chain.append("mcp.request", requestId, payloadOf("attempt", facts), true),
+    attempt: (requestId, facts) =>
+      chain.append("mcp.request", idOf(requestId, facts), payloadOf("attempt", facts), true),
     result: (requestId, facts, end) => {
       // What the protocol library turned away by itself left no facts, only its status.
       const verdict: RequestFacts = end.status < 400 ? {} : { decision: "deny", reason: "protocol_error" };
@@ -82,7 +88,7 @@ export function openAudit(source: string, settings: AuditSettings): Audit {
         bytes_out: end.bytesOut,
       };
       try {
-        chain.append("mcp.request", requestId, payload, false);
+        chain.append("mcp.request", idOf(requestId, facts), payload, false);
       } catch (cause) {
         chain.noteLost();
         process.stderr.write(`audit row of request ${requestId} was not written: ${codeOf(cause)}\n`);

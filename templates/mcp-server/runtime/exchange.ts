@@ -3,6 +3,7 @@ import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
 import type { Reason } from "#runtime/reason";
 import type { Verdict } from "#runtime/rules";
+import type { TraceContext } from "#runtime/trace";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
@@ -14,6 +15,8 @@ export interface RequestFacts {
   readonly component?: string;
   /** Digest of the transport's session id, which itself would let others in. */
   readonly mcpSession?: string;
+  /** The caller's trace, when it has one. */
+  readonly trace?: TraceContext;
   readonly verdict?: Verdict;
   /** What the policy engine beside the server said, when that was no yes. */
   readonly engine?: string;

@@ -11,6 +11,7 @@ import type { ApiKeys } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
 import type { DoorReason } from "#runtime/reason";
+import { traceInBody, traceOf } from "#runtime/trace";
 import type { ServerSettings } from "#runtime/server-settings";
 
 export interface FrontDoorParts {
@@ -122,7 +123,8 @@ async function answerPost(visit: Visit, parts: FrontDoorParts): Promise<void> {
     return turnAway(visit, reason, status, rpcError(code, message));
   }
   const method = methodOf(body.value);
-  if (method !== undefined) exchange.note({ method });
+  const trace = traceInBody(body.value);
+  exchange.note({ ...(method === undefined ? {} : { method }), ...(trace === undefined ? {} : { trace }) });
   await passToAdapter(visit, parts, body.value);
 }
 
@@ -182,6 +184,8 @@ async function receive(
   const visit: Visit = { request, response, exchange: openExchange(parts.audit) };
   const { socket } = request;
   const writtenBefore = socket.bytesWritten;
+  const trace = traceOf(request.headers["traceparent"]);
+  if (trace !== undefined) visit.exchange.note({ trace });
   visit.exchange.note({ method: plainText(`${request.method} ${path}`.slice(0, 128)) });
   response.once("close", () => {
     const status = response.writableFinished ? response.statusCode : 499;

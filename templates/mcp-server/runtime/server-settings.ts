@@ -5,6 +5,8 @@ import { StartError } from "#runtime/start-error";
 export interface ServerSettings {
   readonly bind: string;
   readonly port: number;
+  /** Where metrics are read; nowhere when it is missing. */
+  readonly metricsPort: number | undefined;
   readonly maxResultBytes: number;
   /** Host headers that are accepted besides the loopback names, in lower case. */
   readonly allowedHosts: readonly string[];
@@ -50,6 +52,9 @@ export function readServerSettings(environment: Environment): ServerSettings {
   return {
     bind: environment["MCP_BIND"] || "127.0.0.1",
     port: integerSetting(environment, portVariable, { fallback: 8080, min: 0, max: 65_535 }),
+    metricsPort: environment["MCP_METRICS_PORT"]
+      ? integerSetting(environment, "MCP_METRICS_PORT", { fallback: 0, min: 0, max: 65_535 })
+      : undefined,
     maxResultBytes: integerSetting(environment, "MCP_MAX_RESULT_BYTES", {
       fallback: 65_536,
       min: 4_096,

@@ -9,6 +9,8 @@ import { createFrontDoor } from "#runtime/front-door";
 import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import type { InFlight } from "#runtime/in-flight";
+import { createMetrics, serveMetrics } from "#runtime/metrics";
+import type { Metrics } from "#runtime/metrics";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
@@ -22,6 +24,8 @@ import { demandRules, demandSurface } from "#runtime/surface";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
 import type { Surface } from "#runtime/surface";
+import { openTraceExport } from "#runtime/trace-export";
+import type { TraceExport } from "#runtime/trace-export";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
 import { readWriteFlags } from "#runtime/write-flags";
@@ -38,6 +42,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `null` over stdio. */
   readonly port: number | null;
+  /** `null` when none was asked for. */
+  readonly metricsPort: number | null;
   /** Resolves when a stdio client has closed its end; never over HTTP. */
   readonly ended: Promise<void>;
   /** Lets calls in flight end, within ten seconds, and releases everything. */
@@ -54,6 +60,8 @@ interface Core {
   readonly settings: ServerSettings;
   readonly redactor: Redactor;
   readonly audit: Audit;
+  readonly metrics: Metrics;
+  readonly traces: TraceExport | undefined;
   readonly tools: ToolIndex;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
@@ -80,7 +88,11 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
   const tools = openTools(registry, environment, redactor.learn, rules?.takesChangeRef);
   demandSurface(surface, registry, tools);
   demandRules(surface, rules?.files ?? []);
-  const audit = openAudit(registry.stack, readAuditSettings(environment));
+  const metrics = createMetrics(rules?.revision ?? null);
+  const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
+  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
+  const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, maxResultBytes } = settings;
   const parts = { flags, audit, redactor, approvalForWrites, rules };
   const inFlight = createInFlight();
@@ -93,7 +105,7 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
     pipeline: createPipeline({ ...parts, maxResultBytes }),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
+  return { settings, redactor, audit, metrics, traces, tools, inFlight, adapter: adapter(service) };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
@@ -102,10 +114,11 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
   await audit.close();
+  await traces?.close();
 }
 
 async function closeHttp(server: Server, core: Core): Promise<void> {
@@ -126,6 +139,18 @@ function onlyOnce(work: () => Promise<void>): () => Promise<void> {
   return async () => await (done ??= work());
 }
 
+function portOf(server: Server): number | null {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : null;
+}
+
+async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+  const { metricsPort, bind } = settings;
+  return metricsPort === undefined
+    ? undefined
+    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+}
+
 async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
   const keys = takeApiKeys(options.environment, core.redactor.learn);
@@ -133,13 +158,15 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const server = createFrontDoor({ ...core, keys, isOpen: () => open });
   server.listen(core.settings.port, core.settings.bind);
   await once(server, "listening");
-  const address = server.address();
+  const metrics = await startMetrics(core);
   return {
-    port: typeof address === "object" && address !== null ? address.port : null,
+    port: portOf(server),
+    metricsPort: metrics === undefined ? null : portOf(metrics),
     ended: new Promise(() => undefined),
     close: onlyOnce(async () => {
       open = false;
       await closeHttp(server, core);
+      metrics?.close();
     }),
   };
 }
@@ -155,6 +182,7 @@ function startStdio(options: ServerOptions): RunningServer {
   };
   return {
     port: null,
+    metricsPort: null,
     ended: core.adapter.serveStdio(open, stop.signal),
     close: onlyOnce(async () => {
       await drain(core);

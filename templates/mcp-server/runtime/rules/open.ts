@@ -4,6 +4,8 @@ import type { CompileCondition } from "#runtime/rules/condition";
 import { parseRules } from "#runtime/rules/document";
 import { createEvaluator } from "#runtime/rules/evaluate";
 import type { Evaluator, ReadyRule } from "#runtime/rules/evaluate";
+import type { Rule } from "#runtime/rules/document";
+import { isOpen } from "#runtime/rules/window";
 import { enforceRules, hideTools } from "#runtime/rules/stage";
 import { StartError } from "#runtime/start-error";
 
@@ -23,6 +25,14 @@ function textOf(folder: URL, file: string): string {
   }
 }
 
+function demandTimezone({ window }: Rule, where: string): void {
+  try {
+    if (window !== undefined) isOpen(window, new Date());
+  } catch {
+    throw new StartError(`${where}: there is no time zone ${window?.timezone}`);
+  }
+}
+
 export function openEvaluator(
   { folder, files, compile }: RuleSource,
   stack: { readonly name: string; readonly env: string | null },
@@ -31,6 +41,7 @@ export function openEvaluator(
   const rules = parsed.flatMap(({ rules: own }) =>
     own.map((rule): ReadyRule => {
       const where = `governance/${rule.file}:${rule.line}: rule ${rule.id}`;
+      demandTimezone(rule, where);
       if (rule.when === undefined) return { ...rule, condition: undefined };
       if (compile === undefined)
         throw new StartError(`${where} has a condition that nothing can evaluate: generate again`);
