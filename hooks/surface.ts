@@ -45,13 +45,15 @@ export interface SurfaceResource {
 
 /** RFC 8785 for the values that a tool holds: strings, finite numbers, booleans, null, lists, objects. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-    const sorted = entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${sorted.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const record = value as Readonly<Record<string, unknown>>;
+  let members = "";
+  for (const key of Object.keys(record).sort()) {
+    if (record[key] === undefined) continue;
+    members += `${members === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(record[key])}`;
   }
-  return JSON.stringify(value);
+  return `{${members}}`;
 }
 
 /** Links of one type share every schema that does not name what was drawn: each is serialised once. */

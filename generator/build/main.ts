@@ -4,6 +4,7 @@
  * `dist/catalog.mjs` holds the compiled catalog, `dist/topogate.cjs` the start of the command line, and
  * `dist/topogate-main.cjs` the rest of it with all that it imports.
  */
+import { hash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -18,6 +19,7 @@ import { standaloneValidators } from "../load/compile-validators.ts";
 import { compileLock } from "./compile-lock.ts";
 import { compileRuntime } from "./compile-runtime.ts";
 import { compileTemplate } from "./compile-templates.ts";
+import { specifiersIn } from "./specifiers.ts";
 import { compileTools } from "./compile-tools.ts";
 import { discoverHooks, discoverTemplates, readText } from "./discover.ts";
 import type { TemplateFolder } from "./discover.ts";
@@ -132,10 +134,10 @@ function writeCopies(folders: readonly TemplateFolder[]): CopyIndex {
   let all = "";
   const index = folders
     .flatMap((folder) => folder.copies)
-    .map((path) => {
-      const start = all.length;
-      all += readText(ROOT, path);
-      return [path, start, all.length] as const;
+    .map((path): CopyIndex[number] => {
+      const text = readText(ROOT, path);
+      all += text;
+      return [path, Buffer.byteLength(all), hash("sha256", text, "hex"), ...specifiersIn(text)];
     });
   writeData("copies.txt", all);
   return index;
@@ -167,7 +169,7 @@ export default assemble({
   validators: ${JSON.stringify(validators)},
   modules: ${JSON.stringify(await writeModules(folders, loaded))},
   copies: ${JSON.stringify(writeCopies(folders))},
-  read: (name) => readFileSync(new URL("./data/" + name, import.meta.url), "utf8"),
+  read: (name) => readFileSync(new URL("./data/" + name, import.meta.url)),
   renderers: [${renderers.join(",\n")}],
 });
 `;

@@ -75,6 +75,14 @@ export interface LockedPackage {
   readonly uses: readonly string[];
 }
 
+/** A file that is copied byte for byte, with what the build knows of it already. */
+export interface Copy {
+  readonly text: string;
+  readonly sha256: string;
+  /** Specifiers of the modules that it imports, as they are written. */
+  readonly imports: readonly string[];
+}
+
 export interface CompiledCatalog {
   /** Version of this generator. */
   readonly version: string;
@@ -86,8 +94,8 @@ export interface CompiledCatalog {
   /** In the order in which they run. */
   readonly hooks: readonly Hook[];
   readonly outputs: readonly Output[];
-  /** Text of the files that are copied as they are, by path in the repository. */
-  readonly copies: { keys(): Iterable<string>; get(path: string): string | undefined };
+  /** The files that are copied as they are, by path in the repository. */
+  readonly copies: { keys(): Iterable<string>; get(path: string): Copy | undefined };
   /** Renderers of the `.hbs` files, by path in the repository. */
   readonly renderers: ReadonlyMap<string, (view: unknown) => string>;
   /** The reachable part of this repository's lock file for every library that an output may need. */

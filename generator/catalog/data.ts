@@ -4,15 +4,20 @@
  */
 import { compileFunction } from "node:vm";
 import type { StackValidators, Validate } from "../load/validators.ts";
-import type { CompiledCatalog, CompiledModule, LockedPackage } from "./compiled.ts";
+import type { CompiledCatalog, CompiledModule, Copy, LockedPackage } from "./compiled.ts";
 
 /** Reads a file of `dist/data/`. */
-export type ReadData = (name: string) => string;
+export type ReadData = (name: string) => Buffer;
 
 /** Where each module's data is, and by which component types it is used. */
 export type ModuleIndex = readonly (readonly [type: string, file: string])[];
-/** Copied files as slices of one text. */
-export type CopyIndex = readonly (readonly [path: string, start: number, end: number])[];
+/** Copied files as slices, in bytes, of one file: a wide character would double the memory of a common text. */
+export type CopyIndex = readonly (readonly [
+  path: string,
+  end: number,
+  sha256: string,
+  ...imports: string[],
+])[];
 
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
@@ -41,31 +46,38 @@ export function lazyModules(index: ModuleIndex, read: ReadData): ReadonlyMap<str
   const files = new Map(
     [...new Set(index.map(([, file]) => file))].map((file) => [
       file,
-      once(() => JSON.parse(read(file)) as CompiledModule),
+      once(() => JSON.parse(read(file).toString()) as CompiledModule),
     ]),
   );
   return new Map(
     index.map(([type, file]) => [
       type,
-      lazyModule(files.get(file) ?? (() => JSON.parse(read(file)) as CompiledModule)),
+      lazyModule(files.get(file) ?? (() => JSON.parse(read(file).toString()) as CompiledModule)),
     ]),
   );
 }
 
 export function lazyCopies(index: CopyIndex, read: ReadData): CompiledCatalog["copies"] {
-  const text = once(() => read("copies.txt"));
-  const places = new Map(index.map(([path, start, end]) => [path, [start, end] as const]));
-  return {
-    keys: () => places.keys(),
-    get: (path) => {
-      const place = places.get(path);
-      return place === undefined ? undefined : text().slice(...place);
-    },
-  };
+  const bytes = once(() => read("copies.txt"));
+  let next = 0;
+  return new Map(
+    index.map(([path, end, sha256, ...imports]) => {
+      const start = next;
+      next = end;
+      const copy: Copy = {
+        sha256,
+        imports,
+        get text() {
+          return bytes().toString("utf8", start, end);
+        },
+      };
+      return [path, copy];
+    }),
+  );
 }
 
 export function lazyLock(read: ReadData): CompiledCatalog["lock"] {
-  return once(() => JSON.parse(read("lock.json")) as Readonly<Record<string, LockedPackage>>);
+  return once(() => JSON.parse(read("lock.json").toString()) as Readonly<Record<string, LockedPackage>>);
 }
 
 /** Runs a file of ours that asks for no other: the search for packages that `require` begins costs more than the file. */
@@ -78,7 +90,7 @@ function evaluate(code: string): unknown {
 export function lazyValidators(names: readonly string[], read: ReadData): StackValidators {
   const validators = {};
   for (const name of names) {
-    const get = once(() => evaluate(read(`validators/${name}.cjs`)) as Validate);
+    const get = once(() => evaluate(read(`validators/${name}.cjs`).toString()) as Validate);
     Object.defineProperty(validators, name, { enumerable: true, get });
   }
   return validators;

@@ -4,9 +4,9 @@ import type { SealFacts } from "../credentials/credential.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { EmittedFile, Facts, FileSpec, Generation } from "../hook/contract.ts";
 import { runHooks } from "../hook/run.ts";
-import { readSource } from "../load/source.ts";
+import { isPlainYaml, readSource } from "../load/source.ts";
 import type { Topology } from "../model/topology.ts";
-import { caseCollision, digestOf, isSafePath } from "../tree/file-tree.ts";
+import { caseCollision, digestOf, isSafePath, withDigest } from "../tree/file-tree.ts";
 import type { FileTree, GeneratedFile } from "../tree/file-tree.ts";
 import { header } from "./header.ts";
 import { jsonText } from "./json-text.ts";
@@ -33,7 +33,10 @@ const copied = new WeakMap<Generation["copies"], Map<string, GeneratedFile>>();
 function copyOf(spec: { path: string; from: string }, copies: Generation["copies"]): GeneratedFile {
   const known = copied.get(copies) ?? new Map<string, GeneratedFile>();
   copied.set(copies, known);
-  const file = known.get(spec.from) ?? { kind: "copied", from: spec.from, text: lookUp(copies, spec) };
+  const before = known.get(spec.from);
+  if (before !== undefined) return before;
+  const { text, sha256 } = lookUp(copies, spec);
+  const file = withDigest({ kind: "copied", from: spec.from, text }, sha256);
   known.set(spec.from, file);
   return file;
 }
@@ -69,6 +72,7 @@ async function verify(path: string, file: GeneratedFile): Promise<void> {
   }
   if (path.endsWith(".yaml")) {
     for (const document of file.text.split(/^---$/m)) {
+      if (isPlainYaml(document)) continue;
       const read = await readSource(path, Buffer.from(document));
       if (!read.ok) throw new EmitError(path, `is not YAML: ${read.diagnostics[0]?.message ?? ""}`);
     }

@@ -19,8 +19,7 @@ const paragraphSeparator = 0x2029;
 
 const opensPlain = 1;
 const opensKey = 2;
-const continuesKey = 4;
-const continuesWord = 8;
+const continuesWord = 4;
 
 /** What each ASCII character may do in an unquoted scalar of the plain subset. */
 const roles = new Uint8Array(128);
@@ -36,7 +35,6 @@ const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 allow(opensPlain, `${alphanumeric}_./-+~(<=$^;`);
 allow(opensKey, `${alphanumeric}_/`);
 allow(continuesWord, `${alphanumeric}_./-+`);
-allow(continuesKey, `${alphanumeric}_./-+@$:*`);
 
 function plays(code: number, role: number): boolean {
   return code < 128 && ((roles[code] ?? 0) & role) !== 0;
@@ -48,10 +46,6 @@ export function mayOpenPlain(code: number): boolean {
 
 export function mayOpenKey(code: number): boolean {
   return plays(code, opensKey);
-}
-
-export function mayContinueKey(code: number): boolean {
-  return plays(code, continuesKey);
 }
 
 /** True for the characters that never end an unquoted text. */

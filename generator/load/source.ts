@@ -1,7 +1,7 @@
 import type { Diagnostic, Position } from "../diagnostics/diagnostic.ts";
 import { pathText } from "../diagnostics/path-text.ts";
 import { parseFast } from "./fast-yaml.ts";
-import { type Fault, decodeText, lineColumns, maxFaults } from "./text.ts";
+import { type Fault, decodeText, findUnreadable, lineColumns, maxFaults } from "./text.ts";
 import { type PositionQuery, type Wanted, offsetOf, wantedPaths } from "./wanted.ts";
 
 /** The largest text that the complete parser reads in bounded time and memory. */
@@ -65,6 +65,11 @@ function tooLargeForStrict(offset: number, because: string): Fault {
   const limit = `a file over ${maxStrictLength / 1024 / 1024} MiB must be plain YAML`;
   const subset = "one `key: value` or `- item` per line, brackets, simple quotes and comments";
   return { code: "E-LIMIT", message: `${limit}: ${subset}; this is ${because}`, offset, path: [] };
+}
+
+/** True for a text that every reader of YAML reads alike, found without loading the complete parser. */
+export function isPlainYaml(text: string): boolean {
+  return findUnreadable(text) < 0 && parseFast(text).ok;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { writeNew } from "./disk.ts";
 import type { FileSystem } from "./disk.ts";
 import { digestOf, placeOf } from "./file-tree.ts";
 import { JOURNAL, MANIFEST, journalText, manifestText } from "./manifest.ts";
@@ -30,7 +31,7 @@ function journalOf(plan: Plan): Journal {
 function writeFile(fs: FileSystem, root: string, path: string, text: string, number: number): void {
   const target = placeOf(root, path);
   const temporary = placeOf(dirname(target), `.generated.${process.pid}.${number}.tmp`);
-  fs.writeFileSync(temporary, text, { flag: "wx", mode: FILE_MODE });
+  writeNew(fs, temporary, text, FILE_MODE);
   fs.renameSync(temporary, target);
 }
 

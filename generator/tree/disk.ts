@@ -16,7 +16,21 @@ export type FileSystem = Pick<
   | "rmdirSync"
   | "unlinkSync"
   | "writeFileSync"
+  | "writeSync"
 >;
+
+/** Makes a file that must not exist; faster than `writeFileSync`, which copies the text first. */
+export function writeNew(fs: FileSystem, path: string, text: string, mode: number): void {
+  const file = fs.openSync(path, "wx", mode);
+  try {
+    const written = fs.writeSync(file, text);
+    // A disk that is nearly full takes a part, and names its fault when it is asked to take the rest.
+    const bytes = Buffer.byteLength(text);
+    for (let done = written; done < bytes;) done += fs.writeSync(file, Buffer.from(text), done);
+  } finally {
+    fs.closeSync(file);
+  }
+}
 
 /** Something on disk that the generator must not write through or replace. */
 export class UnsafePathError extends Error {

@@ -35,6 +35,12 @@ export function placeOf(root: string, path: string): string {
 
 const digests = new WeakMap<GeneratedFile, string>();
 
+/** A file whose digest the build has worked out. */
+export function withDigest(file: GeneratedFile, digest: string): GeneratedFile {
+  digests.set(file, digest);
+  return file;
+}
+
 /** The digest of a file's text, worked out once: plan, journal and manifest all ask for it. */
 export function digestOf(file: GeneratedFile): string {
   const digest = digests.get(file) ?? sha256(file.text);

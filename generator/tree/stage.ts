@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { writeNew } from "./disk.ts";
 import type { FileSystem } from "./disk.ts";
 import { placeOf } from "./file-tree.ts";
 import { isAlive } from "./lock.ts";
@@ -36,10 +37,10 @@ function fill(fs: FileSystem, stage: string, plan: Plan): void {
   };
   for (const [path, file] of plan.tree) {
     makeFolder(dirname(path));
-    fs.writeFileSync(placeOf(stage, path), file.text, { flag: "wx", mode: FILE_MODE });
+    writeNew(fs, placeOf(stage, path), file.text, FILE_MODE);
   }
   if (plan.manifest !== null) {
-    fs.writeFileSync(placeOf(stage, MANIFEST), manifestText(plan.manifest), { flag: "wx", mode: FILE_MODE });
+    writeNew(fs, placeOf(stage, MANIFEST), manifestText(plan.manifest), FILE_MODE);
   }
 }
 

@@ -27,15 +27,9 @@ function codeIn(copies: Generation["copies"]): Code {
   };
 }
 
-const SPECIFIER = /^(?:import|export)\b[^"';]*\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/gm;
-
-function specifiersIn(text: string): readonly string[] {
-  return [...text.matchAll(SPECIFIER)].map(([, fixed, late]) => fixed ?? late ?? "");
-}
-
 function importsIn(from: string, { copies, sourceOf }: Code): readonly string[] {
   const folder = from.slice(0, from.lastIndexOf("/"));
-  return specifiersIn(copies.get(from) ?? "").flatMap((specifier) => {
+  return (copies.get(from)?.imports ?? []).flatMap((specifier) => {
     if (specifier.startsWith("#runtime/")) return [sourceOf(specifier.slice("#runtime/".length))];
     return specifier.startsWith("./") ? [`${folder}/${specifier.slice(2)}`] : [];
   });
@@ -74,7 +68,7 @@ function guardsIn(value: unknown): readonly string[] {
 /** Libraries that the files import. */
 function librariesOf(files: readonly string[], copies: Generation["copies"]): readonly string[] {
   const bare = files.flatMap((from) =>
-    specifiersIn(copies.get(from) ?? "").filter((specifier) => !/^(?:[.#]|node:)/.test(specifier)),
+    (copies.get(from)?.imports ?? []).filter((specifier) => !/^(?:[.#]|node:)/.test(specifier)),
   );
   return [...new Set(bare)].sort();
 }
