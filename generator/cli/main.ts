@@ -12,6 +12,7 @@ import type { KeygenOptions } from "./keygen.ts";
 import type * as secretsCommands from "./secrets.ts";
 import type { SecretsOptions } from "./secrets.ts";
 import type { ServeOptions } from "./serve.ts";
+import type { StatusOptions } from "./status.ts";
 import { describeFailure, ExitCode } from "./terminal.ts";
 import { runValidate } from "./validate.ts";
 
@@ -173,6 +174,25 @@ function program(): Command {
     .argument("<query>", 'JSON such as {"source": "all"}; - reads it from stdin')
     .option("--env <name>", "of an environment instead of the base")
     .action(action(runQuery));
+  root
+    .command("status")
+    .description(
+      "how far an output is in the cluster whose objects stand on stdin (kubectl get -o json); exit 1 until Ready",
+    )
+    .argument("<stack>", "name of an output in out/")
+    .option("--out <folder>", "where the outputs are", "out")
+    .option(
+      "--ingress-readiness <how>",
+      "strict: the gateway must have taken the route; or permissive",
+      "strict",
+    )
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (stack: string, options: StatusOptions) =>
+          await (await import("./status.ts")).runStatus(stack, options),
+      ),
+    );
   root
     .command("serve")
     .description("start the emitted server of a stack on loopback")
