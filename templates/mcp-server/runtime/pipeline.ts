@@ -45,6 +45,7 @@ function stagesOf(parts: PipelineParts): readonly Stage[] {
     ...(parts.rules === undefined ? [] : [parts.rules.enforce]),
     requireApproval(parts.approvalForWrites),
     auditAttempt(parts.audit),
+    ...(parts.rules === undefined ? [] : [parts.rules.strip]),
     limitConcurrency(),
     execute(parts.redactor),
   ];

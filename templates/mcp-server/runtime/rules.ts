@@ -63,6 +63,8 @@ export interface Rules {
   readonly hide: Stage;
   /** Stands after. */
   readonly enforce: Stage;
+  /** Stands before the tool itself. */
+  readonly strip: Stage;
 }
 
 /** What rules need to know of the server that they are opened in; throws a StartError. */

@@ -6,7 +6,7 @@ import { createEvaluator } from "#runtime/rules/evaluate";
 import type { Evaluator, ReadyRule } from "#runtime/rules/evaluate";
 import type { Rule } from "#runtime/rules/document";
 import { isOpen } from "#runtime/rules/window";
-import { enforceRules, hideTools } from "#runtime/rules/stage";
+import { enforceRules, hideTools, stripChangeRef } from "#runtime/rules/stage";
 import { StartError } from "#runtime/start-error";
 
 /** Where the rules stand, and what their conditions are compiled with, if any has one. */
@@ -82,6 +82,7 @@ export function rulesIn(source: RuleSource): OpenRules {
       takesChangeRef,
       hide: hideTools(parts),
       enforce: enforceRules(parts),
+      strip: stripChangeRef(parts),
     };
   };
 }

@@ -120,10 +120,11 @@ export function enforceRules(parts: StageParts): Stage {
     const refused = await askEngine(call, question, parts);
     if (refused !== undefined) return refused;
     const mustApprove = needsApproval ? verdict.decided_by?.rule : undefined;
-    return await next({
-      ...call,
-      args: question.args,
-      ...(mustApprove === undefined ? {} : { mustApprove }),
-    });
+    return await next(mustApprove === undefined ? call : { ...call, mustApprove });
   };
+}
+
+/** What is approved and recorded names the change record; the tool itself knows nothing of it. */
+export function stripChangeRef(parts: StageParts): Stage {
+  return async (call, next) => await next({ ...call, args: splitArguments(call, parts).args });
 }
