@@ -252,7 +252,7 @@ describe("rules that are not those that were reviewed", () => {
     writeFileSync(file, `${text}  - hello\n`);
     expect(await refusal()).toContain("cannot start: governance/rules/overlay.yaml");
     writeFileSync(file, text);
-  });
+  }, 120_000);
 
   it("T11: an engine that does not answer stops every call; without rules it is an error to name one", async () => {
     const decisions: unknown[] = [{ allow: true }, { allow: false }, undefined, "yes"];
@@ -284,7 +284,7 @@ describe("rules that are not those that were reviewed", () => {
     work.draw("ruled", drawing("sdk").replace(/, rules: \[[^\]]*\]/, ""));
     work.generate();
     expect(await refusal({ OPA_URL: url })).toContain("OPA_URL is set, but no rules are drawn");
-  });
+  }, 120_000);
 });
 
 describe("what the generator says of rules", () => {
