@@ -83,7 +83,7 @@ describe.each([
       /MCP_BUNDLE_FILE (is not signed with this key|cannot be read)/,
     );
     writeFileSync(path, whole);
-  });
+  }, 120_000);
 });
 
 describe("what other tools make of it", () => {
