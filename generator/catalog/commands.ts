@@ -92,8 +92,15 @@ export interface CommandAccount {
   readonly variables: Readonly<Record<string, CommandVariable>>;
 }
 
+/** Where the image of the pods gets a program from: a package of Debian, or a file of another image. */
+export type ProgramSource =
+  | { readonly debian: string }
+  | { readonly image: string; readonly path: string; readonly program: string };
+
 export interface CommandFamily {
   readonly executables: readonly CommandExecutable[];
+  /** What brings its programs into the image; left out, they are not there in a pod. */
+  readonly install?: readonly ProgramSource[];
   /** Its programs serve the rows of every component, as `kubectl` does. */
   readonly ambient?: true;
   accounts?(link: McpLink): readonly CommandAccount[];

@@ -72,6 +72,7 @@ export function httpCommands(options: HttpCommands): CommandFamily {
         forms: [{ operands: [url] }],
       },
     ],
+    install: [{ debian: "curl" }],
     ...(accounts === undefined ? {} : { accounts }),
     checks,
   };

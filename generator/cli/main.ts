@@ -3,6 +3,7 @@ import catalog from "#catalog";
 import type { AuditOptions } from "./audit.ts";
 import type * as bundleCommands from "./bundle.ts";
 import type { BundleOptions } from "./bundle.ts";
+import type { ApproveOptions } from "./approve.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
@@ -191,6 +192,21 @@ function program(): Command {
       action(
         async (stack: string, options: StatusOptions) =>
           await (await import("./status.ts")).runStatus(stack, options),
+      ),
+    );
+  root
+    .command("approve")
+    .description("decide about a write that an AI proposed; the key is read from TOPOGATE_API_KEY")
+    .argument("[proposal]", "its id; without one, what waits is listed")
+    .requiredOption("--server <url>", "where clients reach the server: https://mcp.example.com/mcp")
+    .option("--list", "show what waits, with the exact arguments")
+    .option("--reject", "say no")
+    .option("--execute", "and execute it at once")
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (id: string | undefined, options: ApproveOptions) =>
+          await (await import("./approve.ts")).runApprove(id, options),
       ),
     );
   root

@@ -35,12 +35,14 @@ export type DiagnosticCode =
   | "E-YAML"
   | "W-GRANT-EXPIRED"
   | "W-NAME"
+  | "W-NO-DOCUMENT"
   | "W-NO-EGRESS"
   | "W-NO-RECIPIENT"
   | "W-NO-STACK-AGENT"
   | "W-NO-TOOLS-YET"
   | "W-ROUTE"
   | "W-SECRET-MISSING"
+  | "W-TOOLS-UNNAMED"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -193,6 +195,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "The name says something else than the file does.",
     fix: "Rename it so that readers are not misled.",
   },
+  "W-NO-DOCUMENT": {
+    title: "a link whose tools come from a document that is not drawn",
+    cause: "The tools of this type are made from a file beside the stack file, and the component names none.",
+    fix: "Name the file on the component, or remove the link.",
+  },
   "W-NO-EGRESS": {
     title: "no network rule for an external component",
     cause: "Neither cidr nor namespace says where the component is, so no rule can open the way to it.",
@@ -222,6 +229,12 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a credential without a value",
     cause: "No source has it, and it is not ours to make.",
     fix: "Set its variable, add it to the stack's secrets file, or write a source under credentials.",
+  },
+  "W-TOOLS-UNNAMED": {
+    title: "write tools that nobody asked for by name",
+    cause:
+      "The link may write, but its write tools come from a document and are kept only when they are named.",
+    fix: "Name those that AI needs under tools of the link, or draw read.",
   },
   "W-UNLINKED": {
     title: "a component without links",

@@ -74,8 +74,11 @@ function fillRecord(record: Slots, nameOf: NameOf, slots: Slots): Slots {
   const filled: Record<string, unknown> = {};
   let same = true;
   for (const key of Object.keys(record)) {
-    filled[key] = fillHoles(record[key], nameOf, slots);
-    same &&= filled[key] === record[key];
+    const value = fillHoles(record[key], nameOf, slots);
+    same &&= value === record[key];
+    // As `oneOf` of the runtime says that nothing was drawn: the lock holds what the server registers.
+    if (key === "enum" && Array.isArray(value) && value.length === 0) filled["not"] = {};
+    else filled[key] = value;
   }
   return same ? record : filled;
 }

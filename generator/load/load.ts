@@ -11,6 +11,7 @@ import { isBlock, kindOf } from "../model/block.ts";
 import { indexLinks } from "../model/drawing.ts";
 import type { Drawing, DrawnLink } from "../model/drawing.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { checkDerivedTools } from "./derived-tools.ts";
 import { createDocumentReader, withFiles } from "./documents.ts";
 import { createRuleReader } from "./rule-sets.ts";
 import type { ReadDocument } from "./documents.ts";
@@ -233,11 +234,14 @@ async function withAllDocuments({ input, findings }: Run, stack: LoadedStack): P
   if (input.documents === undefined) return stack;
   const reader = createDocumentReader(input.catalog, input.documents);
   const rulesOf = createRuleReader(input.documents);
-  const complete = async (topology: Topology, report: Report): Promise<Topology> =>
-    withFiles(topology, {
+  const complete = async (topology: Topology, report: Report): Promise<Topology> => {
+    const whole = withFiles(topology, {
       documents: await reader.documentsOf(topology, report),
       ruleSets: await rulesOf(topology, report),
     });
+    checkDerivedTools(whole, input, report);
+    return whole;
+  };
   const base = await complete(stack.base, findings.report);
   const environments = new Map<string, Topology>();
   for (const [name, topology] of stack.environments) {

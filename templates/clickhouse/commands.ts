@@ -40,6 +40,9 @@ const query = {
 
 /** `clickhouse-client` for one query of the link's own account. */
 export const commands: CommandFamily = {
+  install: [
+    { image: "clickhouse/clickhouse-server:25.8", path: "/usr/bin/clickhouse", program: "clickhouse-client" },
+  ],
   executables: [
     {
       name: "clickhouse-client",

@@ -29,11 +29,10 @@ function boundsOf(schema: Schema, low: string, high: string): string {
 
 /** A JSON Schema in the words of a table cell: `integer 1..500`, `"a" or "b"`, `list 1..20 of string`. */
 function shapeOf(schema: Schema): string {
+  if (schema["not"] !== undefined) return "nothing is drawn";
   if (Array.isArray(schema["enum"])) {
     const values: readonly unknown[] = schema["enum"];
-    return values.length === 0
-      ? "nothing is drawn"
-      : values.map((value) => JSON.stringify(value)).join(" or ");
+    return values.map((value) => JSON.stringify(value)).join(" or ");
   }
   const alternatives = schema["anyOf"] ?? schema["oneOf"];
   if (Array.isArray(alternatives)) return alternatives.map((each: Schema) => shapeOf(each)).join(" or ");

@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { hash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -225,6 +224,15 @@ exit 0
     };
   }
 
+  /** As the pod has it. */
+  const tagOf = async (mcp: string): Promise<string> => {
+    const text = [...(await treeOf(drawn(mcp), "shop_front"))]
+      .filter(([path]) => path.startsWith("k8s/"))
+      .map(([, file]) => file.text)
+      .join("");
+    return /image: (?:")?shop-front-mcp:([0-9a-f]{12})/.exec(text)?.[1] ?? "";
+  };
+
   const builds = ({ calls }: Workplace): number =>
     calls().filter((call) => call.startsWith("buildx build")).length;
   const bills = ({ folder }: Workplace): readonly string[] =>
@@ -236,8 +244,7 @@ exit 0
     expect(first.status, first.stderr).toBe(0);
     expect(first.stdout).toBe(`registry.example.com/team/shop-front-mcp@${DIGEST}\n`);
     const build = place.calls().find((call) => call.startsWith("buildx build")) ?? "";
-    const lock = hash("sha256", readFileSync(join(place.folder, "out/server/package-lock.json")), "hex");
-    const tag = hash("sha256", `${lock}  server/package-lock.json\n`, "hex").slice(0, 12);
+    const tag = await tagOf("framework: sdk");
     expect(build).toBe(
       `buildx build --push --sbom=true --provenance=mode=max --tag registry.example.com/team/shop-front-mcp:${tag} server`,
     );
@@ -255,6 +262,14 @@ exit 0
     expect(builds(place)).toBe(1);
     const pinned = await topologyOf(drawn(`image: "${first.stdout.trim()}"`), "shop_front");
     expect(pinned.server.image).toBe(first.stdout.trim());
+  });
+
+  it("is built under the tag that the manifests name, also where it holds the code", async () => {
+    const place = await workplace("delivery: mcp-runtime");
+    expect(place.run().status).toBe(0);
+    expect(place.calls().find((call) => call.startsWith("buildx build"))).toContain(
+      `shop-front-mcp:${await tagOf("delivery: mcp-runtime")} server`,
+    );
   });
 
   it("is built again for another library", async () => {
@@ -290,7 +305,10 @@ exit 0
       permissions: object;
       jobs: { image: { steps: readonly { uses?: string; run?: string }[] } };
     };
-    expect(workflow.on.push.paths).toEqual(["out/shop_front/server/package-lock.json"]);
+    expect(workflow.on.push.paths).toEqual([
+      "out/shop_front/server/Dockerfile",
+      "out/shop_front/server/package-lock.json",
+    ]);
     expect(workflow.permissions).toEqual({});
     const { steps } = workflow.jobs.image;
     for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/@[0-9a-f]{40}$/);

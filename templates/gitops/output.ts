@@ -27,8 +27,8 @@ function teamOf({ owner }: Topology): string {
 /** What the image is made of: its tag is the digest of these files, as the manifests work it out. */
 function partsOf({ server }: Topology): string {
   return server.delivery === "mcp-runtime"
-    ? "$(find server -type f -not -path '*/node_modules/*' | LC_ALL=C sort)"
-    : "server/package-lock.json";
+    ? "$(find server -type f -not -path '*/node_modules/*' -not -name Dockerfile -not -name tsconfig.json)"
+    : "server/Dockerfile server/package-lock.json";
 }
 
 interface Sample {
@@ -80,7 +80,9 @@ export default defineOutput({
       team: teamOf(topology),
       parts: partsOf(topology),
       watched:
-        server.delivery === "mcp-runtime" ? `${folder}/server/**` : `${folder}/server/package-lock.json`,
+        server.delivery === "mcp-runtime"
+          ? [`${folder}/server/**`]
+          : [`${folder}/server/Dockerfile`, `${folder}/server/package-lock.json`],
       set: SET,
       ...WORKFLOW,
       title: `image of ${service}`,

@@ -1,6 +1,7 @@
 import { defineOutput, factsOf } from "#hook";
 import type { FileSpec } from "#hook";
 import type rulesHook from "../../hooks/rules.ts";
+import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
 import type profileHook from "../../hooks/profile.ts";
 
 type RuleFacts = ReturnType<(typeof rulesHook)["derive"]>;
@@ -27,6 +28,14 @@ export default defineOutput({
       json: factsOf<typeof profileHook>(facts, "profile"),
       layout: "pretty",
     },
+    // Reviewed and mounted in the first place; the second is for a server whose folder stands alone.
+    ...["governance/policy.json", "server/policy.json"].map((path) => ({
+      kind: "data" as const,
+      path,
+      from: "hooks/runtime-policy.ts",
+      json: factsOf<typeof runtimePolicyHook>(facts, "runtime-policy").own,
+      layout: "rows" as const,
+    })),
     // The drawing that this tree was made from: reviewers see its change beside the consequences, and `plan`
     // tells by it which changes come from a newer generator.
     {

@@ -2,6 +2,7 @@ import type { CommandFamily } from "#contract";
 
 /** `kcat` to list what there is and to read a few messages; it joins no group, so that no offset moves. */
 export const commands: CommandFamily = {
+  install: [{ debian: "kcat" }],
   executables: [
     {
       name: "kcat",

@@ -84,6 +84,7 @@ const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** `kubectl` for the namespace of a row, with the account that the link has in the cluster. */
 export const commands: CommandFamily = {
   ambient: true,
+  install: [{ image: "rancher/kubectl:v1.34.1", path: "/bin/kubectl", program: "kubectl" }],
   executables: [kubectl],
   accounts: ({ component: { host, port } }) => [
     {

@@ -1,6 +1,7 @@
 import { choice, defineComponent, integer, list, text } from "#contract";
 import type { McpLink } from "#contract";
 import { commands } from "./commands.ts";
+import { expectedOf } from "./expected.ts";
 import { kindsOf } from "./kinds.ts";
 import { namespacesOf, rightsOf, workloadsOf, writableOf } from "./reach.ts";
 import type * as module from "./tools.ts";
@@ -72,6 +73,7 @@ export default defineComponent<typeof module>({
       k8s_get_pod_status: "get_pod_status",
       k8s_list_failing_pods: "list_failing_pods",
       k8s_get_recent_events: "get_recent_events",
+      k8s_detect_drift: "detect_drift",
     },
     service: "KUBERNETES",
     scope: "namespaces",
@@ -80,6 +82,7 @@ export default defineComponent<typeof module>({
       namespaces: namespacesOf(link, topology),
       writable: writableOf(link, topology),
       workloads: workloadsOf(link, topology),
+      expected: expectedOf(link, topology),
       kinds: kindsOf(link, topology),
     }),
     settings: settingsOf,

@@ -30,6 +30,7 @@ export const DRAWING = `apiVersion: topology/v1
 stack: stack
 components:
   cnpg: {namespace: db}
+  consumer: {type: worker, namespace: app, image: "registry.test/consumer:1.0", replicas: 2}
   kubernetes:
     cidr: 192.0.2.1/32
     namespaces: [app, db]

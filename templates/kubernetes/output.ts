@@ -1,13 +1,16 @@
 import { defineOutput, factsOf } from "#hook";
-import type { FileSpec, Topology } from "#hook";
+import type { Facts, FileSpec, Topology } from "#hook";
 import type rbacHook from "../../hooks/rbac.ts";
 import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
+import type workloadHook from "../../hooks/workload.ts";
 import { accountFiles } from "./account.ts";
 import { reportSizes } from "./code.ts";
+import type { CodeMap } from "./code.ts";
 import { deployedOf, manifest, rendered } from "./deployed.ts";
 import type { Deployed } from "./deployed.ts";
 import { reportFaults } from "./faults.ts";
 import { imageView } from "./image.ts";
+import { USER } from "./pod.ts";
 import { runtimeView } from "./mcp-runtime.ts";
 import { policiesOf } from "./network.ts";
 import { routeFiles } from "./routes.ts";
@@ -52,13 +55,22 @@ function resources(deployed: Deployed, operated: object): readonly FileSpec[] {
   ];
 }
 
+function dockerfile(facts: Facts, code: readonly CodeMap[] | null): FileSpec {
+  const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  return {
+    kind: "rendered",
+    path: "server/Dockerfile",
+    from: "templates/kubernetes/Dockerfile.hbs",
+    view: { ...imageView(server, facts, code), user: USER },
+  };
+}
+
 /** What stands beside the manifests, for people and other programs. */
 function companions(deployed: Deployed, operated: object): readonly FileSpec[] {
-  const { isOperated, own, server } = deployed;
-  const image = rendered(deployed, "server/Dockerfile", "Dockerfile", imageView(server, isOperated));
-  if (!isOperated) return [image];
+  const { facts, isOperated, own, server } = deployed;
+  if (!isOperated) return [];
   return [
-    image,
+    dockerfile(facts, server.code),
     ...(own.length > 0 ? [] : [settingsFile(deployed)]),
     manifest(deployed, "mcp-runtime/policy", operated),
     rendered(deployed, ".mcp/servers.yaml", "mcp-runtime/servers.yaml", operated),
@@ -89,7 +101,11 @@ function kustomization(deployed: Deployed, applied: readonly FileSpec[]): readon
  */
 export default defineOutput({
   name: "kubernetes",
-  files: (topology, _facts, { links }) => accountFiles(topology, links),
+  // An image without code is told by its Dockerfile, so that is there before the manifests.
+  files: (topology, facts, { links }) => [
+    ...accountFiles(topology, links),
+    ...(topology.server.delivery === "mcp-runtime" ? [] : [dockerfile(facts, null)]),
+  ],
   summary: (emitted, topology, facts, _generation, report) => {
     const deployed = deployedOf(emitted, topology, facts);
     reportFaults(topology, facts, report);

@@ -10,8 +10,9 @@ import type { Workload } from "../../hooks/workload.ts";
 import { codeMaps, isPolicyFile } from "./code.ts";
 import type { CodeMap } from "./code.ts";
 import { checksumOf } from "./checksum.ts";
-import { placeSettings } from "./config.ts";
-import type { Config } from "./config.ts";
+import { optionalFiles, placeSettings } from "./config.ts";
+import type { Config, OptionalFile } from "./config.ts";
+import { COMMAND, directoryOf } from "./image.ts";
 
 interface Named {
   readonly name: string;
@@ -34,6 +35,7 @@ export interface Pod extends Workload {
   readonly configs: readonly string[];
   readonly settings: readonly Setting[];
   readonly secrets: readonly SecretVariable[];
+  readonly files: readonly OptionalFile[];
   /** Annotations that change when and only when what the pod is made of does. */
   readonly checksums: readonly Named[];
   readonly requests: readonly Named[];
@@ -71,16 +73,20 @@ function mountedFiles(code: readonly CodeMap[]): ReadonlySet<string> {
 }
 
 /**
- * Without a drawn one, an image of the server's name. It holds libraries alone, so its tag is the digest of the
- * lock file that they come from; where it holds the code too, that of both.
+ * Without a drawn one, an image of the server's name. It holds libraries and programs, so its tag is the digest of
+ * the lock file and the Dockerfile that they come from; where it holds the code too, that of lock file and code.
  */
 function imageOf({ topology, facts, emitted }: PodParts): string {
   if (topology.server.image !== null) return topology.server.image;
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
   const holdsCode = topology.server.delivery === "mcp-runtime";
-  const held = holdsCode ? mountedFiles(codeMaps(emitted, server)) : new Set<string>();
-  const lock = `${server.folder}/package-lock.json`;
-  return `${server.name}:${checksumOf(emitted, (path) => path === lock || held.has(path)).slice(0, 12)}`;
+  const held = holdsCode ? [...mountedFiles(codeMaps(emitted, server))] : [];
+  const beside = ["package-lock.json", holdsCode ? "policy.json" : "Dockerfile"];
+  const made = new Set([
+    ...held.filter((file) => !isPolicyFile(file)),
+    ...beside.map((file) => `${server.folder}/${file}`),
+  ]);
+  return `${server.name}:${checksumOf(emitted, (path) => made.has(path)).slice(0, 12)}`;
 }
 
 /** One annotation for what runs, one for what it may do where there is such a policy. */
@@ -101,12 +107,13 @@ function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "
     ...workload,
     graceSeconds: GRACE_SECONDS,
     image: imageOf(parts),
-    directory: `/app/${workload.folder}`,
-    command: ["node", "start.mjs"],
+    directory: directoryOf(workload),
+    command: COMMAND,
     ports: [{ name: "http", port: workload.port }],
     configs: [],
     settings: [],
     secrets: [],
+    files: [],
     checksums: checksumsOf(parts.emitted, mountedFiles(code)),
     requests: quantities(REQUESTS),
     limits: quantities(LIMITS),
@@ -132,6 +139,7 @@ export function serverPod(parts: PodParts): Pod {
       ...(scrapers.length > 0 ? [{ name: "MCP_METRICS_PORT", value: String(metricsPort) }] : []),
     ],
     secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
+    files: optionalFiles(server.name),
     checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
     requests: quantities(REQUESTS, resources?.["requests"]),
     limits: quantities(LIMITS, resources?.["limits"]),

@@ -69,6 +69,7 @@ const READS: Readonly<Record<string, readonly Rule[]>> = {
   list_workloads: [rule("apps", APPS, ["list"]), rule("batch", ["cronjobs", "jobs"], ["list"])],
   rollout_status: [rule("apps", APPS, ["get"]), rule("apps", ["replicasets"], ["list"])],
   list_services: [rule("", ["services"], ["list"]), rule("discovery.k8s.io", ["endpointslices"], ["list"])],
+  detect_drift: [rule("", ["pods"], ["list"]), rule("cert-manager.io", ["certificates"], ["list"])],
   top_pods: [rule("metrics.k8s.io", ["pods"], ["list"])],
 };
 

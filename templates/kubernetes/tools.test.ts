@@ -66,11 +66,12 @@ const READS = [
   "k8s_list_services",
   "k8s_top_pods",
   "k8s_get_resource",
+  "k8s_detect_drift",
 ];
 const WRITES = ["k8s_rollout_restart", "k8s_scale"];
 
 describe("the tools as data", () => {
-  it("P6: ten reads, two writes, and the three names of the article", async () => {
+  it("P6: eleven reads, two writes, and the names of the article", async () => {
     const effects = tools.tools.map(({ name, effect }) => [name, effect]);
     expect(effects).toEqual([
       ...READS.map((name) => [name, "read"]),
@@ -103,8 +104,54 @@ describe("the tools as data", () => {
 
   it("the samples of the slots are what the drawing of the live suite gives", async () => {
     const slots = kubernetes.tools?.slots(...(await drawn(DRAWING)));
-    const { namespaces, writable, workloads, kinds } = samples;
-    expect(slots).toEqual({ namespaces, writable, workloads, kinds });
+    const { namespaces, writable, workloads, expected, kinds } = samples;
+    expect(slots).toEqual({ namespaces, writable, workloads, expected, kinds });
+  });
+
+  it("S35: expected are the pods of drawn components in reach, with what was drawn of them", async () => {
+    const text = stack(
+      "nightly: {type: cronjob, namespace: app, schedule: '0 3 * * *'}, far: {type: worker, namespace: other}, kubernetes: {cidr: 192.0.2.1/32, namespaces: [app, db]}",
+      "kubernetes: read",
+    );
+    const slots = kubernetes.tools?.slots(...(await drawn(text))) as { expected: readonly object[] };
+    expect(slots.expected).toEqual([
+      { component: "cnpg", namespace: "db", labels: "cnpg.io/cluster=cluster-db", image: "", pods: 1 },
+      {
+        component: "fastapi",
+        namespace: "app",
+        labels: "app.kubernetes.io/name=fastapi",
+        image: "",
+        pods: 1,
+      },
+      {
+        component: "nightly",
+        namespace: "app",
+        labels: "app.kubernetes.io/name=nightly",
+        image: "",
+        pods: 0,
+      },
+    ]);
+  });
+
+  it("S35: a namespace that is not read to its end proves no pod missing, but an image changed", async () => {
+    const pod = {
+      metadata: { name: "consumer-1", labels: { "app.kubernetes.io/name": "consumer" } },
+      spec: { containers: [{ name: "main", image: "registry.test/consumer:2.0" }] },
+      status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
+    };
+    const url = await upstream((request, response) => {
+      const isPods = request.url?.includes("/pods") === true;
+      const wait = isPods ? 400 : 0;
+      response.statusCode = isPods ? 200 : 404;
+      setTimeout(
+        () => response.end(JSON.stringify({ metadata: { continue: "more" }, items: isPods ? [pod] : [] })),
+        wait,
+      );
+    });
+    const result = await moduleAt(url).call("k8s_detect_drift", { namespace: "app" });
+    expect(result.data).toMatchObject({ drift: [{ kind: "changed_image", component: "consumer" }] });
+    expect(result).toMatchObject({ truncation: { by: "time" }, page: { total: null } });
+    expect(result.warnings).toEqual(["there are no certificates of cert-manager in app"]);
   });
 });
 
@@ -395,7 +442,7 @@ describe("P15: the rights that follow from a drawing", () => {
     const [edge, topology] = await drawn(text, "edge");
     const [own] = await drawn(text);
     const namesOf = (prefix: string): string[] => names.filter((name) => name.startsWith(prefix));
-    const article = ["get_pod_status", "list_failing_pods", "get_recent_events"];
+    const article = ["get_pod_status", "list_failing_pods", "get_recent_events", "detect_drift"];
     expect(rightsOf(edge, namesOf("edge_"), topology)).toEqual(
       rightsOf(own, [...namesOf("k8s_"), ...article], topology),
     );
@@ -452,5 +499,28 @@ describe("P15: the rights that follow from a drawing", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("programs of tests in the image", () => {
+  const dockerfileOf = async (links: string): Promise<string> => {
+    const components = "{cnpg: {}, valkey: {}, kubernetes: {cidr: 192.0.2.1/32}}";
+    const tree = await treeOf(
+      `apiVersion: topology/v1\nstack: stack\ncomponents: ${components}\nlinks:\n  mcp: {${links}}\n`,
+    );
+    return tree.get("server/Dockerfile")?.text ?? "";
+  };
+
+  it("S24: come with the links whose types declare them, and go with them", async () => {
+    const all = await dockerfileOf("stack_agent: read, cnpg: read, valkey: read, kubernetes: read");
+    expect(all).toContain("install -y --no-install-recommends postgresql-client redis-tools &&");
+    expect(all).toMatch(/^COPY --from=\S+kubectl:v[\d.]+ \/bin\/kubectl \/usr\/local\/bin\/kubectl$/m);
+    const some = await dockerfileOf("stack_agent: read, valkey: read");
+    expect(some).toContain("install -y --no-install-recommends redis-tools &&");
+    expect(some).not.toMatch(/kubectl|postgresql/);
+  });
+
+  it("S24: without a link to the agent nothing is tested, and nothing installed", async () => {
+    expect(await dockerfileOf("cnpg: read, kubernetes: read")).not.toMatch(/apt-get|kubectl/);
   });
 });

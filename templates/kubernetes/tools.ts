@@ -4,6 +4,8 @@ import type { HttpService } from "#runtime/http";
 import { PODS, getObject, listRows, pathOf } from "#runtime/kubernetes/api";
 import type { Access } from "#runtime/kubernetes/api";
 import { drawnWorkload } from "#runtime/kubernetes/changes";
+import { SOON_DAYS, detectDrift } from "#runtime/kubernetes/drift";
+import type { Expected } from "#runtime/kubernetes/drift";
 import { recentEvents } from "#runtime/kubernetes/events";
 import { failingPods } from "#runtime/kubernetes/failing";
 import { MAX_SEARCHED, podLog } from "#runtime/kubernetes/logs";
@@ -46,6 +48,18 @@ export const writable: readonly string[] = slot("writable", ["app"]);
 export const workloads: readonly Workload[] = slot("workloads", [
   { namespace: "app", kind: "statefulset", name: "queue", min: 1, max: 0 },
   { namespace: "app", kind: "deployment", name: "web", min: 1, max: 4 },
+]);
+
+/** What should run in those namespaces. */
+export const expected: readonly Expected[] = slot("expected", [
+  { component: "cnpg", namespace: "db", labels: "cnpg.io/cluster=cluster-db", image: "", pods: 1 },
+  {
+    component: "consumer",
+    namespace: "app",
+    labels: "app.kubernetes.io/name=consumer",
+    image: "registry.test/consumer:1.0",
+    pods: 2,
+  },
 ]);
 
 /** What may be looked at whole: never Secrets, never ConfigMaps. */
@@ -272,6 +286,29 @@ const getResource = defineTool({
   },
 });
 
+const drift = defineTool({
+  name: named("k8s_detect_drift"),
+  title: "Compare with the drawing",
+  description: `Use to see what differs from the drawing: missing or unready pods, changed images, certificates that end within ${SOON_DAYS} days. ${PER_NAMESPACE}`,
+  effect: "read",
+  parameters: { namespace: oneOf(namespaces, { optional: true }), limit, cursor },
+  handler: async ({ limit, cursor, ...search }, context: Context) => {
+    const tool = named("k8s_detect_drift");
+    const offset = offsetOf(tool, search, cursor);
+    const among = search.namespace === undefined ? namespaces : [search.namespace];
+    const own = expected.filter(({ namespace }) => among.includes(namespace));
+    const { findings, stopped, warnings, certificates } = await detectDrift(accessOf(context), among, own);
+    const total = findings.length;
+    const { items, about } = pageFrom(findings, limit, { tool, args: search, offset, total });
+    const compared = {
+      components: own.length,
+      with_image: own.filter(({ image }) => image !== "").length,
+      certificates,
+    };
+    return { ...withScan(about, stopped, NARROW), warnings, data: { drift: items, compared } };
+  },
+});
+
 const target = oneOf(writable, {});
 const dryRun = flag({ default: true, doc: "false to change something" });
 const reason = text({ min: 8, max: 500, doc: "Why, for the audit." });
@@ -326,6 +363,7 @@ export const tools = defineModule({
     serviceList,
     topPods,
     getResource,
+    drift,
     rolloutRestart,
     scaleWorkload,
   ],

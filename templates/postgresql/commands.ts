@@ -72,6 +72,7 @@ const executables: CommandFamily["executables"] = [
 /** `psql` for one query, and `pg_isready`; the accounts are those of the link. */
 export function commandsWith(accountsOf: (link: McpLink) => readonly Account[]): CommandFamily {
   return {
+    install: [{ debian: "postgresql-client" }],
     executables,
     accounts: (link) => readers(link, accountsOf(link)),
     checks: [

@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
+import { startAccountProxy } from "../../test/live/account-proxy.ts";
+import type { Proxy } from "../../test/live/account-proxy.ts";
 import { liveVersion, startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
-import { startProxy } from "./live.ts";
-import type { Proxy } from "./live.ts";
 import { tools } from "./tools.ts";
 
 const HARD_LIMIT = 262_144;
@@ -372,7 +372,7 @@ describe("the account in front of the server", () => {
   let proxy: Proxy;
   let account: OpenModule;
   beforeAll(async () => {
-    proxy = await startProxy(server.port, PASSWORD);
+    proxy = await startAccountProxy("prometheus", `port: ${server.port}`, PASSWORD);
     account = openModule(tools, {
       MCP_PROMETHEUS_URL: `http://127.0.0.1:${proxy.port}`,
       MCP_PROMETHEUS_USER: USER,

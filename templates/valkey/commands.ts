@@ -51,6 +51,7 @@ const client = (name: string): Executable => ({
 /** `redis-cli`, or `valkey-cli` where that is installed, for one command that reads. */
 export function commandsWith(accountOf: (link: McpLink) => string): CommandFamily {
   return {
+    install: [{ debian: "redis-tools" }],
     executables: [client("redis-cli"), client("valkey-cli")],
     accounts: (link) => [
       {

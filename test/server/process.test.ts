@@ -35,6 +35,7 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
     MCP_NOTES_PASSWORD: PASSWORD,
     MCP_NOTES_WRITE_ACCESS: "true",
     MCP_STDIO_HUMAN_ID: "ada",
+    MCP_STDIO_ROLE: "operator",
   });
   const stdio = (): { command: string; args: string[]; env: Record<string, string>; stderr: "pipe" } => ({
     command: process.execPath,

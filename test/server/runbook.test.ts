@@ -46,7 +46,7 @@ function firstCells(text: string, head: string): readonly string[] {
 function wordsIn(file: string, after: string, before: string): readonly string[] {
   const source = readFileSync(join(ROOT, "templates/mcp-server/runtime", file), "utf8");
   const part = source.slice(source.indexOf(after), source.indexOf(before));
-  return [...new Set([...part.matchAll(/"([a-z_]+)"/g)].map(([, word]) => word ?? ""))].sort();
+  return [...new Set([...part.matchAll(/"([a-z_-]+)"/g)].map(([, word]) => word ?? ""))].sort();
 }
 
 describe("the tables of the runbook are those of the code", () => {

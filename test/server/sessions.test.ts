@@ -6,6 +6,7 @@ import { createAdapter } from "#runtime/adapter-sdk";
 import { openAudit } from "#runtime/audit";
 import { readAuditSettings } from "#runtime/audit-settings";
 import { createFrontDoor } from "#runtime/front-door";
+import { presentedKey, principalOf } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
@@ -16,7 +17,7 @@ import { openTools } from "#runtime/tool-index";
 import { ask, INITIALIZE, newKey } from "./boot.ts";
 import type { HttpAnswer } from "./boot.ts";
 import { createWitness } from "./notes.ts";
-import { testRegistry } from "./stack.ts";
+import { everythingGranted, testRegistry, unhindered } from "./stack.ts";
 
 /** A server with two principals, put together by hand because the environment holds one key. */
 async function bootForTwo(): Promise<{
@@ -31,6 +32,9 @@ async function bootForTwo(): Promise<{
   const audit = openAudit("test", readAuditSettings({ MCP_AUDIT_FILE: "/dev/null" }));
   const pipeline = createPipeline({
     flags,
+    tools,
+    policy: everythingGranted,
+    ...unhindered,
     audit,
     redactor,
     approvalForWrites: false,
@@ -41,6 +45,8 @@ async function bootForTwo(): Promise<{
       registry,
       tools,
       flags,
+      policy: everythingGranted,
+      switches: unhindered.switches,
       pipeline,
       contentPipeline: pipeline,
       inFlight: createInFlight(),
@@ -49,13 +55,30 @@ async function bootForTwo(): Promise<{
   const keys = [newKey(), newKey()] as const;
   const apiKeys = keys.map((key, at) => ({
     digest: createHash("sha256").update(key).digest(),
-    principal: { id: `key:${at}`, human: null, agent: null, team: null },
+    principal: {
+      id: `key:${at}`,
+      human: null,
+      agent: null,
+      team: null,
+      role: "operator" as const,
+      delegated: false,
+      session: null,
+    },
   }));
   const server = createFrontDoor({
     settings: readServerSettings({}),
-    keys: apiKeys,
+    tls: undefined,
+    callers: {
+      identify: (request) => {
+        const principal = principalOf(presentedKey(request) ?? "", apiKeys);
+        return principal === undefined ? undefined : { principal, ignored: [] };
+      },
+    },
     audit,
     adapter,
+    policy: everythingGranted,
+    switches: unhindered.switches,
+    approvals: async () => ({ status: 404, body: {} }),
     isOpen: () => true,
   });
   server.listen(0, "127.0.0.1");

@@ -4,6 +4,7 @@ import { createForwarder } from "#runtime/audit-forward";
 import type { AuditSettings } from "#runtime/audit-settings";
 import { codeOf, fileSink, streamSink } from "#runtime/audit-sink";
 import type { RequestFacts } from "#runtime/exchange";
+import { policyRow } from "#runtime/policy-gate";
 
 /** The record of every request, one JSON line each and each bound to the one before, in the order in which they ended. */
 export interface Audit {
@@ -58,6 +59,10 @@ function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<str
     argsSha: facts.argsSha ?? null,
     ...(facts.args === undefined ? {} : { args_redacted: facts.args }),
     ...ruleFacts(facts),
+    ...policyRow(facts.policy),
+    ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
+    ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
+    ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",
   };

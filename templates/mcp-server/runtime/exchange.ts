@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
+import type { PolicyVerdict } from "#runtime/policy-gate";
 import type { Reason } from "#runtime/reason";
 import type { Verdict } from "#runtime/rules";
 import type { TraceContext } from "#runtime/trace";
@@ -8,6 +9,8 @@ import type { TraceContext } from "#runtime/trace";
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
   readonly principal?: Principal;
+  /** Headers that named somebody and were not believed. */
+  readonly ignored?: readonly string[];
   readonly method?: string;
   readonly tool?: string;
   readonly link?: string;
@@ -22,6 +25,10 @@ export interface RequestFacts {
   readonly engine?: string;
   readonly changeRef?: string;
   readonly argsSha?: string;
+  readonly policy?: PolicyVerdict;
+  /** The proposal that was made or executed, and who approved it. */
+  readonly proposal?: string;
+  readonly approvedBy?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

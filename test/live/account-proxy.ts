@@ -1,18 +1,16 @@
-/** The emitted account of the live suite: nginx in front of the real server, as its README says. */
+/** The emitted account of a service that knows none: nginx in front of the real server, as its README says. */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { emitPrincipals } from "../../test/harness/principals.ts";
-import { freePort } from "../../test/live/server.ts";
+import { emitPrincipals } from "../harness/principals.ts";
+import { freePort } from "./server.ts";
 
 export interface Proxy {
   readonly port: number;
   readonly log: () => string;
   stop(): Promise<void>;
 }
-
-const ACCOUNT = "mcp_prometheus";
 
 async function answers(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
@@ -22,21 +20,24 @@ async function answers(port: number): Promise<boolean> {
   });
 }
 
-/** Runs the README's command, includes the emitted file, and starts nginx on a free port. */
-export async function startProxy(prometheus: number, password: string): Promise<Proxy> {
+/**
+ * Draws the component with these attributes and a link to it, runs the README's command with the password,
+ * includes the emitted file, and starts nginx on a free port.
+ */
+export async function startAccountProxy(type: string, attributes: string, password: string): Promise<Proxy> {
   const principals = await emitPrincipals(`apiVersion: topology/v1
 stack: stack
-components: {prometheus: {host: 127.0.0.1, port: ${prometheus}}}
-links: {mcp: {prometheus: read}}
+components: {${type}: {host: 127.0.0.1, ${attributes}}}
+links: {mcp: {${type}: read}}
 `);
   const { folder } = principals;
-  principals.apply("prometheus", { MCP_PROMETHEUS_PASSWORD: password });
-  const conf = principals.text("prometheus/nginx.conf");
+  principals.apply(type, { [`MCP_${type.toUpperCase()}_PASSWORD`]: password });
+  const conf = principals.text(`${type}/nginx.conf`);
   const port = await freePort();
-  if (!conf.includes("listen 9091;")) throw new Error("the emitted file does not listen");
+  if (!/listen \d+;/.test(conf)) throw new Error("the emitted file does not listen");
   writeFileSync(
     join(folder, "account.conf"),
-    conf.replace("listen 9091;", `listen 127.0.0.1:${port};`).replace(`${ACCOUNT}.htpasswd`, `${folder}/$&`),
+    conf.replace(/listen \d+;/, `listen 127.0.0.1:${port};`).replace(`mcp_${type}.htpasswd`, `${folder}/$&`),
   );
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   writeFileSync(
