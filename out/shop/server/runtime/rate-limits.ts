@@ -71,24 +71,18 @@ export function bucketsOf(principal: Principal, entry: ToolEntry, settings: Rate
   const set = settings[kind];
   const session = drawnRate(limits?.perSession);
   const whole = session === undefined ? kind : `session ${limits?.perSession}`;
-  const wanted = [
-    [`${principal.id} ${entry.tool.name}`, rate(drawnRate(limits?.perTool), set, usual)],
-    [
-      `${principal.id} * ${whole}`,
-      rate(
-        session,
-        session === undefined && set !== undefined ? set * TOOLS_AT_ONCE : undefined,
-        usual * TOOLS_AT_ONCE,
-      ),
-    ],
-    ["*", settings.global ?? GLOBAL_PER_MINUTE],
-  ] as const;
-  return wanted
-    .filter(([, perMinute]) => perMinute > 0)
-    .map(([key, perMinute]) => {
-      const most = key === "*" ? perMinute : settings.burst;
-      return { key, perMinute, burst: Math.max(1, Math.min(most, perMinute)) };
-    });
+  const all = session === undefined && set !== undefined ? set * TOOLS_AT_ONCE : undefined;
+  const perTool = rate(drawnRate(limits?.perTool), set, usual);
+  const perCaller = rate(session, all, usual * TOOLS_AT_ONCE);
+  const forAll = settings.global ?? GLOBAL_PER_MINUTE;
+  const buckets: readonly Bucket[] = [
+    { key: `${principal.id} ${entry.tool.name}`, perMinute: perTool, burst: settings.burst },
+    { key: `${principal.id} * ${whole}`, perMinute: perCaller, burst: settings.burst * TOOLS_AT_ONCE },
+    { key: "*", perMinute: forAll, burst: forAll },
+  ];
+  return buckets
+    .filter(({ perMinute }) => perMinute > 0)
+    .map((bucket) => ({ ...bucket, burst: Math.max(1, Math.min(bucket.burst, bucket.perMinute)) }));
 }
 
 interface Level {

@@ -10,19 +10,16 @@ export interface HotFile<T> {
   lastError(): string | null;
 }
 
-/** Changes with every replacement and every edit, and costs one system call. */
-function versionOf(path: string): string {
-  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return `${ino}-${size}-${mtimeNs}-${ctimeNs}`;
+/** Changes with every replacement and every edit, and costs one system call; `undefined` for a file that is missing. */
+function versionOf(path: string): string | undefined {
+  // An exception for every call would cost more than all that is asked here.
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof Error && "code" in error) return `cannot be read (${String(error.code)})`;
   return error instanceof Error ? error.message : "cannot be used";
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /**
@@ -51,15 +48,16 @@ export function openHotFile<T>(
     try {
       const found = versionOf(path);
       if (found === version) return;
-      version = found;
+      version = found ?? "";
+      if (found === undefined) {
+        if (presence === "required") complain("is missing");
+        else [value, error] = [undefined, null];
+        return;
+      }
       value = parse(readFileSync(path, "utf8"));
       loadedAt = new Date();
       error = null;
     } catch (problem) {
-      if (presence === "optional" && isMissing(problem)) {
-        [version, value, error] = ["", undefined, null];
-        return;
-      }
       complain(reasonOf(problem));
     }
   };
