@@ -81,6 +81,7 @@ function imageOf({ topology, facts, emitted }: PodParts): string {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
   const holdsCode = topology.server.delivery === "mcp-runtime";
   const held = holdsCode ? [...mountedFiles(codeMaps(emitted, server))] : [];
+  const beside = ["package-lock.json", holdsCode ? "policy.json" : "Dockerfile"];
   const made = new Set([
     ...held.filter((file) => !isPolicyFile(file)),
     ...beside.map((file) => `${server.folder}/${file}`),
