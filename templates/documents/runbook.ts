@@ -1,5 +1,6 @@
 /** What an operator is told about refusals. A code or a reason of the runtime that is missing here does not compile. */
 import type { Topology } from "#hook";
+import { ANCHOR_EVERY } from "#runtime/audit-record";
 import type { FaultCode } from "#runtime/fault";
 import type { ApprovalReason, DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
@@ -27,6 +28,10 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
       "call again; when it lasts, the service is slow, not the server; approvers decide about proposals",
   },
   cancelled: { means: "the client gave the call up, or the server was stopping", remedy: "nothing" },
+  change_ref_required: {
+    means: "a rule wants the id of a change record, and the call named none",
+    remedy: "give the model the id; governance/rules/ has the rule that the message names",
+  },
   command_mode_off: {
     means: "run_test may only show the commands, with dry_run",
     remedy: "nothing is broken; running commands is switched off",
@@ -34,6 +39,10 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   denied: {
     means: "outside of what is drawn, or the service refused the link's account",
     remedy: "compare docs/ACCESS.md; then apply principals/ again, or renew the password",
+  },
+  gitops_required: {
+    means: "a rule sends this change through git; the answer holds a patch to review",
+    remedy: "review and apply the patch; nothing was executed",
   },
   internal: {
     means: "a fault of the server itself",
@@ -47,6 +56,14 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   not_linked: {
     means: "the component is drawn, but mcp has no link to it",
     remedy: "draw the link, if AI should reach it",
+  },
+  outside_change_window: {
+    means: "a rule allows this change at other times only",
+    remedy: "wait for the window that the answer names, or change the rule and generate",
+  },
+  policy_unavailable: {
+    means: "the policy engine of OPA_URL did not answer, or has no decision for the call",
+    remedy: "is it up, and does it have governance/mcp.rego? until then every call is refused",
   },
   rate_limited: {
     means: "the caller made more calls than its share, or the service asked for fewer",
@@ -193,6 +210,11 @@ const REASONS: Readonly<Record<ApprovalReason | DoorReason | HiddenReason, Turne
     means: "not JSON, too deep, or not JSON-RPC",
     remedy: "the client, or something in between that changes bodies",
   },
+  rule_denied: {
+    seen: "Unknown tool",
+    means: "a rule forbids the tool whatever its arguments; the row names it",
+    remedy: "nothing is broken; docs/RULES.md says why",
+  },
   session_expired: {
     seen: "Unknown tool",
     means: "the day on which the caller's grant ends has come",
@@ -287,6 +309,16 @@ const START_FAILURES: readonly StartFailure[] = [
     line: "MCP_AUDIT_FILE cannot be opened",
     means: "no such folder, or it cannot be written",
     remedy: "mount a writable volume there; the root file system is read-only",
+  },
+  {
+    line: "records are missing",
+    means: "the audit file ends before its last anchor: somebody cut it, or an old copy was restored",
+    remedy: "keep the file and its .anchor for whoever looks into it, and name a new one",
+  },
+  {
+    line: "MCP_AUDIT_KEY_FILE cannot be read",
+    means: "the key that signs anchors is not mounted, or is no private key in PEM",
+    remedy: "mount it; openssl genpkey -algorithm ed25519 makes one",
   },
   {
     line: "must be a whole number",
@@ -386,6 +418,7 @@ export function runbookView({ topology, address, key, gates, folder }: RunbookPa
     recipients: recipients.map((each) =>
       each.length > LONGEST_KEY ? `${each.slice(0, LONGEST_KEY)}...` : each,
     ),
+    anchorEvery: ANCHOR_EVERY,
     startFailures: START_FAILURES,
     faults: byName(FAULTS),
     reasons: byName(REASONS),

@@ -134,7 +134,10 @@ export function serverPod(parts: PodParts): Pod {
     hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
     ports: [...common.ports, ...(scrapers.length > 0 ? [{ name: "metrics", port: metricsPort }] : [])],
     configs: [config.name],
-    settings: placeSettings(facts),
+    settings: [
+      ...placeSettings(facts),
+      ...(scrapers.length > 0 ? [{ name: "MCP_METRICS_PORT", value: String(metricsPort) }] : []),
+    ],
     secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
     files: optionalFiles(server.name),
     checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],

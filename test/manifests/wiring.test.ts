@@ -10,13 +10,18 @@ import type { Output } from "./stacks.ts";
 const OPTIONAL = new Set([
   "MCP_APPROVALS_PORT",
   "MCP_APPROVAL_MODE",
+  "MCP_AUDIT_ANCHOR_EVERY",
+  "MCP_AUDIT_FILE",
+  "MCP_AUDIT_KEY_FILE",
+  "MCP_AUDIT_MAX_BYTES",
+  "MCP_BUNDLE_FILE",
+  "MCP_BUNDLE_KEY_FILE",
   "MCP_APPROVAL_TWO_PERSON",
   "MCP_ADMIN_API_KEY",
   // Whom the one key stands for.
   "MCP_API_KEY_AGENT_ID",
   "MCP_API_KEY_HUMAN_ID",
   "MCP_API_KEY_TEAM_ID",
-  "MCP_AUDIT_FILE",
   "MCP_AGENT_DISPATCH_ENABLED",
   "MCP_GATEWAY_ENABLED",
   "MCP_RATE_LIMIT_BURST",
@@ -24,6 +29,8 @@ const OPTIONAL = new Set([
   "MCP_RATE_LIMIT_READ_PER_MIN",
   "MCP_RATE_LIMIT_WRITE_PER_MIN",
   "MCP_MAX_RESULT_BYTES",
+  // Only with a link from what reads metrics.
+  "MCP_METRICS_PORT",
   // For a workstation, where nobody sends a key.
   "MCP_STDIO_AGENT_ID",
   "MCP_STDIO_HUMAN_ID",

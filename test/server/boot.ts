@@ -97,6 +97,7 @@ export interface TestClient {
 
 export interface Booted extends TestClient {
   readonly approvalsPort: number;
+  readonly metricsPort: number | null;
   readonly port: number;
   readonly key: string;
   readonly witness: Witness;
@@ -112,7 +113,9 @@ function rowsIn(file: string): readonly AuditRow[] {
   return readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => (JSON.parse(line) as { payload: Json }).payload);
+    .map((line) => JSON.parse(line) as { event_type: string; payload: Json })
+    .filter(({ event_type: event }) => event === "mcp.request")
+    .map(({ payload }) => payload);
 }
 
 export const INITIALIZE = {
@@ -173,7 +176,7 @@ export async function boot(
   policy: Partial<PolicyDocument> = {},
 ): Promise<Booted> {
   const folder = mkdtempSync(join(tmpdir(), "topogate-audit-"));
-  const file = join(folder, "audit.jsonl");
+  const file = environment["MCP_AUDIT_FILE"] ?? join(folder, "audit.jsonl");
   const key = newKey();
   const witness = createWitness();
   const registry = change(testRegistry(witness));
@@ -210,6 +213,7 @@ export async function boot(
 
   return {
     port,
+    metricsPort: server.metricsPort,
     approvalsPort: server.approvalsPort ?? 0,
     key,
     witness,

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdapter } from "#runtime/adapter-sdk";
 import { openAudit } from "#runtime/audit";
+import { readAuditSettings } from "#runtime/audit-settings";
 import { createFrontDoor } from "#runtime/front-door";
 import { presentedKey, principalOf } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
@@ -28,7 +29,7 @@ async function bootForTwo(): Promise<{
   const redactor = createRedactor();
   const tools = openTools(registry, {}, redactor.learn);
   const flags = new Set<string>();
-  const audit = openAudit("test", "/dev/null");
+  const audit = openAudit("test", readAuditSettings({ MCP_AUDIT_FILE: "/dev/null" }));
   const pipeline = createPipeline({
     flags,
     tools,

@@ -2,6 +2,7 @@ import { Console } from "node:console";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createAdapter } from "#adapter";
+import { demandBundle } from "#runtime/bundle";
 import { startServer } from "#runtime/server";
 import { SettingError } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
@@ -22,6 +23,7 @@ function policyFile(): string {
 }
 
 async function main(): Promise<void> {
+  demandBundle(import.meta.dirname, registry, process.env);
   const surface = parseSurface(readFileSync(new URL("./surface.lock.json", import.meta.url), "utf8"));
   const server = await startServer({
     registry,

@@ -6,10 +6,12 @@ import type { Audit } from "#runtime/audit";
 import type { Callers } from "#runtime/callers";
 import { openExchange } from "#runtime/exchange";
 import type { Exchange } from "#runtime/exchange";
+import { shortDigest } from "#runtime/digest";
 import { foreignHeader } from "#runtime/host-guard";
 import type { Principal } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
+import { traceInBody, traceOf } from "#runtime/trace";
 import type { PolicyGate } from "#runtime/policy-gate";
 import type { DoorReason, SwitchReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
@@ -134,7 +136,8 @@ async function answerPost(visit: Visit, parts: FrontDoorParts): Promise<void> {
     return turnAway(visit, reason, status, rpcError(code, message));
   }
   const method = methodOf(body.value);
-  if (method !== undefined) exchange.note({ method });
+  const trace = traceInBody(body.value);
+  exchange.note({ ...(method === undefined ? {} : { method }), ...(trace === undefined ? {} : { trace }) });
   await passToAdapter(visit, parts, body.value);
 }
 
@@ -205,6 +208,8 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
     );
   }
   exchange.note(identified);
+  const session = request.headers["mcp-session-id"];
+  if (typeof session === "string") exchange.note({ mcpSession: shortDigest(session) });
   if (!parts.isOpen()) {
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }
@@ -229,6 +234,8 @@ async function receive(
   const visit: Visit = { request, response, exchange: openExchange(parts.audit) };
   const { socket } = request;
   const writtenBefore = socket.bytesWritten;
+  const trace = traceOf(request.headers["traceparent"]);
+  if (trace !== undefined) visit.exchange.note({ trace });
   visit.exchange.note({ method: plainText(`${request.method} ${path}`.slice(0, 128)) });
   response.once("close", () => {
     const status = response.writableFinished ? response.statusCode : 499;

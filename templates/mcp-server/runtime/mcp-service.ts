@@ -7,6 +7,7 @@ import type { InFlight } from "#runtime/in-flight";
 import type { Annotations } from "#runtime/tool";
 import type { JsonSchema } from "#runtime/parameter";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
 import type { PolicyGate } from "#runtime/policy-gate";
 import { verdictOn } from "#runtime/stage/require-grant";
 import { passesWriteGate } from "#runtime/stage/require-write-flag";
@@ -87,6 +88,7 @@ export interface ServiceParts {
   /** For resources and prompts, which may be larger than the result of a tool. */
   readonly contentPipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
+  readonly rules?: Rules | undefined;
 }
 
 /** Generated texts are guides to the tools, so a model is told to begin with them. */
@@ -101,6 +103,7 @@ export function createService(parts: ServiceParts): McpService {
   const { registry, tools, flags, switches, policy, pipeline, contentPipeline, inFlight } = parts;
   const listings = tools.entries
     .filter((entry) => entry.allowed !== undefined && passesWriteGate(entry, flags))
+    .filter(({ tool }) => parts.rules?.hides(tool.name) !== true)
     .map((entry) => ({ entry, listing: listingOf(entry) }));
   const maySee: MaySee = ({ exchange }, entry) =>
     switches.off() === undefined &&

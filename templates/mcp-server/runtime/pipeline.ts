@@ -4,6 +4,7 @@ import type { RateSettings, RateStore } from "#runtime/rate-limits";
 import type { PolicyGate } from "#runtime/policy-gate";
 import type { Proposals } from "#runtime/proposals";
 import type { Redactor } from "#runtime/redactor";
+import type { Rules } from "#runtime/rules";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
 import { execute } from "#runtime/stage/execute";
 import { fitBudget } from "#runtime/stage/fit-budget";
@@ -35,6 +36,8 @@ export interface PipelineParts {
   readonly proposals: Proposals;
   readonly approvalForWrites: boolean;
   readonly maxResultBytes: number;
+  /** Missing when no rules are drawn. */
+  readonly rules?: Rules | undefined;
 }
 
 /**
@@ -52,11 +55,14 @@ function stagesOf(parts: PipelineParts): readonly Stage[] {
     requireAllowedTool,
     requireWriteFlag(parts.flags),
     requireGrant(parts.policy, parts.tools),
+    ...(parts.rules === undefined ? [] : [parts.rules.hide]),
     validateArguments,
     noteArguments(parts.redactor),
+    ...(parts.rules === undefined ? [] : [parts.rules.enforce]),
     limitRate(parts.rates, parts.rateSettings),
     requireApproval(parts),
     auditAttempt(parts.audit),
+    ...(parts.rules === undefined ? [] : [parts.rules.strip]),
     limitConcurrency(),
     execute(parts.redactor),
   ];

@@ -52,6 +52,7 @@ export type ApprovalReason =
 export type HiddenReason =
   | PolicyReason
   | SwitchReason
+  | "rule_denied"
   | "tool_not_allowed"
   | "unauthenticated"
   | "write_disabled";

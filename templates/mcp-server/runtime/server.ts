@@ -5,6 +5,7 @@ import { createApprovalPage } from "#runtime/approval-page";
 import { createApprovalRoutes } from "#runtime/approval-routes";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
+import { readAuditSettings } from "#runtime/audit-settings";
 import type { Call, Outcome } from "#runtime/call";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
@@ -13,6 +14,8 @@ import { stdioPrincipal } from "#runtime/identity";
 import type { Principal } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import type { InFlight } from "#runtime/in-flight";
+import { createMetrics, serveMetrics } from "#runtime/metrics";
+import type { Metrics } from "#runtime/metrics";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
@@ -24,11 +27,16 @@ import { createProposals } from "#runtime/proposals";
 import type { Proposals } from "#runtime/proposals";
 import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
-import { demandSurface } from "#runtime/surface";
+import { demandRules, demandSurface } from "#runtime/surface";
+import type { Environment } from "#runtime/settings";
+import { StartError } from "#runtime/start-error";
 import type { Surface } from "#runtime/surface";
+import { openTraceExport } from "#runtime/trace-export";
+import type { TraceExport } from "#runtime/trace-export";
 import { readTlsFiles } from "#runtime/tls";
 import type { TlsFiles } from "#runtime/tls";
 import { openSwitches } from "#runtime/switches";
@@ -51,6 +59,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `null` over stdio. */
   readonly port: number | null;
+  /** `null` when none was asked for. */
+  readonly metricsPort: number | null;
   /** Of the approvals page; `null` where it is not served. */
   readonly approvalsPort: number | null;
   /** Resolves when a stdio client has closed its end; never over HTTP. */
@@ -69,6 +79,8 @@ interface Core {
   readonly settings: ServerSettings;
   readonly redactor: Redactor;
   readonly audit: Audit;
+  readonly metrics: Metrics;
+  readonly traces: TraceExport | undefined;
   readonly tools: ToolIndex;
   readonly switches: Switches;
   readonly policy: PolicyGate;
@@ -80,14 +92,32 @@ interface Core {
   readonly adapter: Adapter;
 }
 
+function openRules(
+  { rules, stack, environment: env }: Registry,
+  environment: Environment,
+): Rules | undefined {
+  const opaUrl = environment["OPA_URL"] || undefined;
+  if (rules === undefined && opaUrl !== undefined)
+    throw new StartError(
+      "OPA_URL is set, but no rules are drawn, so it would not be asked: name rules in the drawing",
+    );
+  return rules?.({ stack, environment: env, opaUrl });
+}
+
 function buildCore({ registry, surface, policyFile, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
   const redactor = createRedactor();
-  const tools = openTools(registry, environment, redactor.learn);
+  const rules = openRules(registry, environment);
+  const tools = openTools(registry, environment, redactor.learn, rules?.takesChangeRef);
   demandSurface(surface, registry, tools);
-  const audit = openAudit(registry.stack, settings.auditFile);
+  demandRules(surface, rules?.files ?? []);
+  const metrics = createMetrics(rules?.revision ?? null);
+  const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
+  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
+  const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
   const proposals = createProposals(embeddedProposals(stateDir), { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
@@ -95,7 +125,7 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
   const rates = memoryRates();
   const rateSettings = readRateSettings(environment);
   const gates = { flags, tools, switches, policy, rates, rateSettings };
-  const parts = { ...gates, proposals, audit, redactor, approvalForWrites };
+  const parts = { ...gates, proposals, audit, redactor, approvalForWrites, rules };
   const pipeline = createPipeline({ ...parts, maxResultBytes });
   const inFlight = createInFlight();
   const service = createService({
@@ -105,6 +135,7 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
     switches,
     policy,
     inFlight,
+    rules,
     pipeline,
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
@@ -117,6 +148,8 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
     settings,
     redactor,
     audit,
+    metrics,
+    traces,
     proposals,
     pipeline,
     inFlight,
@@ -130,11 +163,12 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit, proposals }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
   await proposals.store.close();
-  audit.close();
+  await audit.close();
+  await traces?.close();
 }
 
 async function closeHttp(server: Server, core: Core): Promise<void> {
@@ -165,6 +199,13 @@ function portOf(server: Server): number | null {
   return typeof address === "object" && address !== null ? address.port : null;
 }
 
+async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+  const { metricsPort, bind } = settings;
+  return metricsPort === undefined
+    ? undefined
+    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+}
+
 /** A key that no grant is for looks, to its holder, like a server without tools. */
 function warnStrangers({ policy }: Core, principals: readonly Principal[]): void {
   const strangers = principals.filter((principal) => !principal.delegated && !policy.isFor(principal));
@@ -185,8 +226,10 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
   await listen(server, port, bind);
   const page = approvalsPort === undefined ? undefined : createApprovalPage({ ...core, callers, approvals });
   if (page !== undefined) await listen(page, approvalsPort ?? 0, bind);
+  const metrics = await startMetrics(core);
   return {
     port: portOf(server),
+    metricsPort: metrics === undefined ? null : portOf(metrics),
     approvalsPort: page === undefined ? null : portOf(page),
     ended: new Promise(() => undefined),
     close: onlyOnce(async () => {
@@ -194,6 +237,7 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
       page?.close();
       page?.closeAllConnections();
       await closeHttp(server, core);
+      metrics?.close();
     }),
   };
 }
@@ -210,6 +254,7 @@ function startStdio(options: ServerOptions): RunningServer {
   };
   return {
     port: null,
+    metricsPort: null,
     approvalsPort: null,
     ended: core.adapter.serveStdio(open, stop.signal),
     close: onlyOnce(async () => {

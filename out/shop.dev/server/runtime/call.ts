@@ -18,6 +18,8 @@ export interface Call {
   readonly args: Arguments;
   /** Aborts when the client cancels or disconnects, or the server stops. */
   readonly signal: AbortSignal;
+  /** Not to be executed whatever the drawing says, or approved by a person; only the approval routes set it. */
+  readonly intent?: "propose" | "execute";
 }
 
 /** What the caller is told. `unknown` gives away neither that a tool exists nor why it is out of reach. */

@@ -14,6 +14,8 @@ export interface ToolEntry {
   readonly tool: Tool;
   readonly link: LinkFacts;
   readonly writes: boolean;
+  /** A resource, a prompt or a completion, which goes the way that tools go. */
+  readonly isContent?: true;
   /** Missing when the drawing does not permit it. */
   readonly allowed: AllowedTool | undefined;
   readonly validate: ValidateFunction;

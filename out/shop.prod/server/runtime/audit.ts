@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import type { RequestFacts } from "#runtime/exchange";
+import { policyRow } from "#runtime/policy-gate";
 import { StartError } from "#runtime/start-error";
 
 /** The record of every request, one JSON line each, in the order in which they ended. */
@@ -68,6 +69,10 @@ function payloadOf(
     link: facts.link ?? null,
     argsSha: facts.argsSha ?? null,
     ...(facts.args === undefined ? {} : { args_redacted: facts.args }),
+    ...policyRow(facts.policy),
+    ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
+    ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
+    ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",
   };

@@ -1,15 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
+import type { PolicyVerdict } from "#runtime/policy-gate";
 import type { Reason } from "#runtime/reason";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
   readonly principal?: Principal;
+  /** Headers that named somebody and were not believed. */
+  readonly ignored?: readonly string[];
   readonly method?: string;
   readonly tool?: string;
   readonly link?: string;
   readonly argsSha?: string;
+  readonly policy?: PolicyVerdict;
+  /** The proposal that was made or executed, and who approved it. */
+  readonly proposal?: string;
+  readonly approvedBy?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

@@ -12,6 +12,12 @@ export interface ServerSettings {
   readonly auditFile: string | undefined;
   /** Whether every write tool needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
+  /** Whether who proposes may not be who approves. */
+  readonly twoPerson: boolean;
+  /** Of the page on which people approve; without one there is no such page. */
+  readonly approvalsPort: number | undefined;
+  /** Where what must outlive the process is kept; nowhere when it is not set. */
+  readonly stateDir: string | undefined;
 }
 
 /** A whole number within the range, or a StartError that names the variable. */
@@ -61,5 +67,11 @@ export function readServerSettings(environment: Environment): ServerSettings {
     auditFile: environment["MCP_AUDIT_FILE"] || undefined,
     approvalForWrites:
       choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
+    twoPerson: choiceSetting(environment, "MCP_APPROVAL_TWO_PERSON", ["true", "false"]) !== "false",
+    approvalsPort:
+      (environment["MCP_APPROVALS_PORT"] ?? "") === ""
+        ? undefined
+        : integerSetting(environment, "MCP_APPROVALS_PORT", { fallback: 0, min: 0, max: 65_535 }),
+    stateDir: environment["MCP_STATE_DIR"] || undefined,
   };
 }

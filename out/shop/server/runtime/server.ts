@@ -1,23 +1,38 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
+import { createApprovalPage } from "#runtime/approval-page";
+import { createApprovalRoutes } from "#runtime/approval-routes";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
+import type { Call, Outcome } from "#runtime/call";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
-import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
+import { openCallers } from "#runtime/callers";
+import { stdioPrincipal } from "#runtime/identity";
+import type { Principal } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import type { InFlight } from "#runtime/in-flight";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
+import { openPolicyGate } from "#runtime/policy-gate";
+import type { PolicyGate } from "#runtime/policy-gate";
+import { embeddedProposals } from "#runtime/proposal-store";
+import { createProposals } from "#runtime/proposals";
+import type { Proposals } from "#runtime/proposals";
+import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandSurface } from "#runtime/surface";
 import type { Surface } from "#runtime/surface";
+import { readTlsFiles } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
+import { openSwitches } from "#runtime/switches";
+import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
 import { readWriteFlags } from "#runtime/write-flags";
@@ -25,6 +40,8 @@ import { readWriteFlags } from "#runtime/write-flags";
 export interface ServerOptions {
   readonly registry: Registry;
   readonly surface: Surface;
+  /** Of `policy.json`; it may be replaced while the server runs. */
+  readonly policyFile: string;
   /** The API keys are removed from it as they are read. */
   readonly environment: Record<string, string | undefined>;
   readonly adapter: CreateAdapter;
@@ -34,6 +51,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `null` over stdio. */
   readonly port: number | null;
+  /** Of the approvals page; `null` where it is not served. */
+  readonly approvalsPort: number | null;
   /** Resolves when a stdio client has closed its end; never over HTTP. */
   readonly ended: Promise<void>;
   /** Lets calls in flight end, within ten seconds, and releases everything. */
@@ -51,11 +70,17 @@ interface Core {
   readonly redactor: Redactor;
   readonly audit: Audit;
   readonly tools: ToolIndex;
+  readonly switches: Switches;
+  readonly policy: PolicyGate;
+  readonly stack: string;
+  readonly tls: TlsFiles | undefined;
+  readonly proposals: Proposals;
+  readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
 }
 
-function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
+function buildCore({ registry, surface, policyFile, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
@@ -63,18 +88,40 @@ function buildCore({ registry, surface, environment, adapter }: ServerOptions): 
   const tools = openTools(registry, environment, redactor.learn);
   demandSurface(surface, registry, tools);
   const audit = openAudit(registry.stack, settings.auditFile);
-  const { approvalForWrites, maxResultBytes } = settings;
-  const parts = { flags, audit, redactor, approvalForWrites };
+  const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
+  const proposals = createProposals(embeddedProposals(stateDir), { twoPerson, entryOf: tools.find });
+  const policy = openPolicyGate(policyFile);
+  const switches = openSwitches(environment);
+  const rates = memoryRates();
+  const rateSettings = readRateSettings(environment);
+  const gates = { flags, tools, switches, policy, rates, rateSettings };
+  const parts = { ...gates, proposals, audit, redactor, approvalForWrites };
+  const pipeline = createPipeline({ ...parts, maxResultBytes });
   const inFlight = createInFlight();
   const service = createService({
     registry,
     tools,
     flags,
+    switches,
+    policy,
     inFlight,
-    pipeline: createPipeline({ ...parts, maxResultBytes }),
+    pipeline,
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
+  const { stack } = registry;
+  const tls = readTlsFiles(environment);
+  return {
+    ...gates,
+    stack,
+    tls,
+    settings,
+    redactor,
+    audit,
+    proposals,
+    pipeline,
+    inFlight,
+    adapter: adapter(service),
+  };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
@@ -83,9 +130,10 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit }: Core): Promise<void> {
+async function release({ adapter, tools, audit, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
+  await proposals.store.close();
   audit.close();
 }
 
@@ -107,19 +155,44 @@ function onlyOnce(work: () => Promise<void>): () => Promise<void> {
   return async () => await (done ??= work());
 }
 
+async function listen(server: Server, port: number, bind: string): Promise<void> {
+  server.listen(port, bind);
+  await once(server, "listening");
+}
+
+function portOf(server: Server): number | null {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : null;
+}
+
+/** A key that no grant is for looks, to its holder, like a server without tools. */
+function warnStrangers({ policy }: Core, principals: readonly Principal[]): void {
+  const strangers = principals.filter((principal) => !principal.delegated && !policy.isFor(principal));
+  for (const { id } of strangers)
+    process.stderr.write(
+      `no grant of the policy is for ${id}: say whom it stands for (MCP_API_KEY_TEAM_ID, MCP_STDIO_TEAM_ID or keys.json)\n`,
+    );
+}
+
 async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
-  const keys = takeApiKeys(options.environment, core.redactor.learn);
+  const callers = openCallers(options.environment, core.redactor.learn);
+  warnStrangers(core, callers.all());
+  const approvals = createApprovalRoutes({ ...core, current: callers.current });
   let open = true;
-  const server = createFrontDoor({ ...core, keys, isOpen: () => open });
-  server.listen(core.settings.port, core.settings.bind);
-  await once(server, "listening");
-  const address = server.address();
+  const server = createFrontDoor({ ...core, callers, approvals, isOpen: () => open });
+  const { port, bind, approvalsPort } = core.settings;
+  await listen(server, port, bind);
+  const page = approvalsPort === undefined ? undefined : createApprovalPage({ ...core, callers, approvals });
+  if (page !== undefined) await listen(page, approvalsPort ?? 0, bind);
   return {
-    port: typeof address === "object" && address !== null ? address.port : null,
+    port: portOf(server),
+    approvalsPort: page === undefined ? null : portOf(page),
     ended: new Promise(() => undefined),
     close: onlyOnce(async () => {
       open = false;
+      page?.close();
+      page?.closeAllConnections();
       await closeHttp(server, core);
     }),
   };
@@ -128,6 +201,7 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
 function startStdio(options: ServerOptions): RunningServer {
   const core = buildCore(options);
   const principal = stdioPrincipal(options.environment);
+  warnStrangers(core, [principal]);
   const stop = new AbortController();
   const open = (): ReturnType<typeof openExchange> => {
     const exchange = openExchange(core.audit);
@@ -136,6 +210,7 @@ function startStdio(options: ServerOptions): RunningServer {
   };
   return {
     port: null,
+    approvalsPort: null,
     ended: core.adapter.serveStdio(open, stop.signal),
     close: onlyOnce(async () => {
       await drain(core);

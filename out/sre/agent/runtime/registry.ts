@@ -17,6 +17,8 @@ export interface AllowedTool {
   /** As drawn, for example `10/min`. */
   readonly limits?: { readonly perTool?: string; readonly perSession?: string };
   readonly approvers?: readonly string[];
+  /** How long a proposal waits, as drawn: `15m`. */
+  readonly ttl?: string;
 }
 
 /** The whole of one emitted server: `server/registry.ts` is an instance of this. */

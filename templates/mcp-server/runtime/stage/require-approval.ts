@@ -80,14 +80,14 @@ export interface ApprovalParts {
 export function requireApproval(parts: ApprovalParts): Stage {
   return async (call, next) => {
     const { writes, allowed, tool } = entryOf(call);
-    if (!writes && call.intent === "propose")
+    if (!writes && call.mustApprove === undefined && call.intent === "propose")
       return refuse({
         code: "invalid_argument",
         message: `${tool.name} changes nothing, so it needs no approval`,
       });
-    if (!writes) return await next(call);
+    if (!writes && call.mustApprove === undefined) return await next(call);
     const access = allowed === undefined ? "read" : accessOf(allowed, call.args);
-    if (access === "read") {
+    if (writes && access === "read") {
       return refuse({
         code: "denied",
         message: `${tool.name} may not change this target`,
@@ -96,7 +96,8 @@ export function requireApproval(parts: ApprovalParts): Stage {
     }
     if (call.intent === "execute") return await next(call);
     const isDryRun = hasDryRun(tool) && call.args["dry_run"] === true;
-    const isDirect = isDryRun || (access === "write" && !parts.approvalForWrites);
+    const isDirect =
+      isDryRun || (access === "write" && !parts.approvalForWrites && call.mustApprove === undefined);
     return isDirect && call.intent === undefined ? await next(call) : await propose(call, next, parts);
   };
 }

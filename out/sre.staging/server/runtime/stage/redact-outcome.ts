@@ -30,11 +30,11 @@ function redactEnvelope(envelope: Envelope, redactor: Redactor): Envelope {
 }
 
 function redactFault(outcome: Extract<Outcome, { kind: "fault" }>, redactor: Redactor): Outcome {
-  const { code, message, hint } = outcome.fault;
+  const { message, hint, ...rest } = outcome.fault;
   const clean = (text: string): string => redactor.text(text).value.slice(0, 2_000);
   return {
     ...outcome,
-    fault: { code, message: clean(message), ...(hint === undefined ? {} : { hint: clean(hint) }) },
+    fault: { ...rest, message: clean(message), ...(hint === undefined ? {} : { hint: clean(hint) }) },
   };
 }
 

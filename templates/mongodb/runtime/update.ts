@@ -1,44 +1,9 @@
 import type { Document } from "mongodb";
 import { ToolFault } from "#runtime/fault";
-import { MAX_MS, databaseOf, reading } from "#runtime/mongodb/client";
+import { MAX_MS, reading } from "#runtime/mongodb/client";
 import type { Mongo } from "#runtime/mongodb/client";
-import { faultOf } from "#runtime/mongodb/fault";
-import { documentOf } from "#runtime/mongodb/json";
-
-/** The account that writes. */
-const WRITER = "RW_";
-
-export interface Place {
-  readonly database: string;
-  readonly collection: string;
-}
-
-async function writing<T>(
-  mongo: Mongo,
-  { database, collection }: Place,
-  signal: AbortSignal,
-  work: (at: ReturnType<Awaited<ReturnType<typeof databaseOf>>["collection"]>) => Promise<T>,
-): Promise<T> {
-  try {
-    signal.throwIfAborted();
-    return await work((await databaseOf(mongo, WRITER, database)).collection(collection));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw faultOf(error);
-  }
-}
-
-export async function insertOne(
-  mongo: Mongo,
-  place: Place,
-  document: Document,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, unknown>>> {
-  return await writing(mongo, place, signal, async (collection) => {
-    const { insertedId } = await collection.insertOne(document, { signal, maxTimeMS: MAX_MS } as object);
-    return documentOf({ _id: insertedId }).json;
-  });
-}
+import { writing } from "#runtime/mongodb/writer";
+import type { Place } from "#runtime/mongodb/writer";
 
 /** The one document that a filter matches; none and several are faults, since one would then be changed by chance. */
 export async function onlyMatch(
