@@ -38,7 +38,7 @@ const dependencies = (tree: FileTree): readonly string[] =>
 
 /** Files that may differ between a drawing with the link and the same drawing without it. */
 const CONSEQUENCES =
-  /^(server\/(tools|runtime|prompts|resources)\/|credentials\/cloud\.sops\.env$|k8s\/(secret\.sops|credentials-checksum)\.yaml$|server\/(registry\.ts|surface\.lock\.json|policy\.json|package(-lock)?\.json|topology\.json|commands\.json)$|agent\/|k8s\/(configmap|deployment|networkpolicy|rbac|service|serviceaccount)\.yaml$|kustomization\.yaml$|principals\/|clients\/|governance\/|docs\/|README\.md$)/;
+  /^(server\/(tools|runtime|prompts|resources)\/|credentials\/cloud\.sops\.env$|k8s\/(secret\.sops|credentials-checksum)\.yaml$|server\/(registry\.ts|Dockerfile|surface\.lock\.json|policy\.json|package(-lock)?\.json|topology\.json|commands\.json)$|agent\/|k8s\/(configmap|deployment|networkpolicy|rbac|service|serviceaccount)\.yaml$|kustomization\.yaml$|principals\/|clients\/|governance\/|docs\/|README\.md$)/;
 
 const SEALED = [
   ["credentials/cloud.sops.env", "dotenv"],
