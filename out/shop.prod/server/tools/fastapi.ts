@@ -5,11 +5,13 @@ import { resultOf } from "#runtime/fastapi/answer";
 import { askText, openService, operationTool } from "#runtime/fastapi/service";
 import type { Service } from "#runtime/fastapi/service";
 import { ToolFault } from "#runtime/fault";
+import type { HttpOptions } from "#runtime/http";
 import { offsetOf, pageFrom } from "#runtime/page";
 import { integer, text } from "#runtime/parameter";
 import { defineModule, defineTool } from "#runtime/tool";
 import type { CallContext, LinkFacts } from "#runtime/tool";
 
+type Endpoint = Required<Pick<HttpOptions, "scheme" | "path">>;
 type Context = CallContext<Service>;
 
 export const link: LinkFacts = {
@@ -138,6 +140,9 @@ export const keyHeader: string = "X-API-Key";
 /** Path that says whether the service is up. */
 export const healthPath: string = "/health";
 
+/** How the service is reached beside host and port, as drawn. */
+export const endpoint: Endpoint = { scheme: "http", path: "" };
+
 const listOperations = defineTool({
   name: "fastapi_list_operations",
   title: "List the operations of the service",
@@ -192,7 +197,7 @@ const health = defineTool({
 
 export const tools = defineModule({
   link,
-  open: (settings) => openService(link, settings, keyHeader),
+  open: (settings) => openService(link, settings, { ...endpoint, keyHeader }),
   close: async () => undefined,
   tools: [listOperations, health, ...operations.map(operationTool)],
 });

@@ -2,7 +2,7 @@ import { faultIn, resultOf } from "#runtime/fastapi/answer";
 import type { Operation } from "#runtime/fastapi/operation";
 import { requestOf } from "#runtime/fastapi/request";
 import { openHttp, requestText } from "#runtime/http";
-import type { HttpRequest, HttpService } from "#runtime/http";
+import type { HttpOptions, HttpRequest, HttpService } from "#runtime/http";
 import { SettingError } from "#runtime/settings";
 import type { Secret, Settings } from "#runtime/settings";
 import { shownTool } from "#runtime/tool";
@@ -14,14 +14,21 @@ export interface Service {
 }
 
 /** Beside what every HTTP link reads: `API_KEY`, and `API_KEY_HEADER` for one that is not the document's. */
-export function openService(link: LinkFacts, settings: Settings, keyHeader: string): Service {
+export function openService(
+  link: LinkFacts,
+  settings: Settings,
+  { keyHeader, ...options }: HttpOptions & { readonly keyHeader: string },
+): Service {
   const header = settings.text("API_KEY_HEADER", keyHeader);
   const value = settings.secret("API_KEY");
   if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(header))
     throw new SettingError(`${link.env}_API_KEY_HEADER`, "must be the name of a header");
   if (value !== undefined && !/^[\x21-\x7e]+$/.test(value.reveal()))
     throw new SettingError(`${link.env}_API_KEY`, "holds a character that no HTTP header can carry");
-  return { http: openHttp(link, settings), key: value === undefined ? undefined : { header, value } };
+  return {
+    http: openHttp(link, settings, options),
+    key: value === undefined ? undefined : { header, value },
+  };
 }
 
 export async function askText({ http, key }: Service, request: HttpRequest): Promise<string> {
