@@ -159,12 +159,17 @@ describe("every tool with data, under the emitted account", () => {
   });
 
   it("S32: keycloak_brute_force_status", async () => {
-    expect(
-      (await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("user-002") })).data,
-    ).toMatchObject({ locked: true, last_ip: "127.0.0.1" });
-    expect((await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("ann") })).data).toEqual(
-      { locked: false, failures: 0, last_failure: null, last_ip: null },
-    );
+    const user_id = await idOf("user-004");
+    // Keycloak counts a failure some time after it, and two at once as one.
+    const status = async (): Promise<unknown> => {
+      await logIn(url, "user-004", "wrong");
+      return (await call("keycloak_brute_force_status", { ...shop, user_id })).data;
+    };
+    await expect
+      .poll(status, { timeout: 30_000, interval: 500 })
+      .toMatchObject({ locked: true, last_ip: "127.0.0.1" });
+    const free = await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("ann") });
+    expect(free.data).toEqual({ locked: false, failures: 0, last_failure: null, last_ip: null });
   });
 
   it("S32: keycloak_set_user_enabled changes that and nothing else", async () => {
@@ -235,7 +240,7 @@ describe("floods", () => {
     for (let round = 0; round < 60; round += 1)
       await Promise.all(Array.from({ length: 100 }, async () => await failLightly(url)));
     const stats = await call("keycloak_login_stats", shop);
-    expect(stats).toMatchObject({ truncation: { by: "rows", limit: 5000 }, data: { events: 5000 } });
+    expect(stats).toMatchObject({ truncation: { by: "rows", limit: 2000 }, data: { events: 2000 } });
     const listed = await call("keycloak_events", { ...shop, limit: 500 });
     expect(listed).toMatchObject({ page: { total: null } });
     expect(listed.truncation?.by).toMatch(/rows|bytes/);
@@ -256,7 +261,6 @@ describe("the account", () => {
       ["POST", "/admin/realms", { realm: "mine" }],
       ["POST", "/admin/realms/shop/clients", { clientId: "mine" }],
       ["DELETE", "/admin/realms/shop/events"],
-      ["POST", "/admin/realms/shop/logout-all"],
       ["GET", "/admin/realms/shop/identity-provider/instances"],
       ["POST", "/admin/realms/shop/partialImport", {}],
     ] as const)

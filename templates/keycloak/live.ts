@@ -81,6 +81,8 @@ export async function makeRealms(url: string, admin: Administrator): Promise<voi
       eventsEnabled: true,
       bruteForceProtected: true,
       failureFactor: 3,
+      waitIncrementSeconds: 3600,
+      maxFailureWaitSeconds: 7200,
       clients,
       users: realm === "shop" ? users : [],
     });
