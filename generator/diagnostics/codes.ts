@@ -22,6 +22,7 @@ export type DiagnosticCode =
   | "E-REF"
   | "E-REF-AMBIGUOUS"
   | "E-ROUTE"
+  | "E-RULES"
   | "E-SEALED"
   | "E-SECRET-NAMESPACE"
   | "E-SECRET-PLAINTEXT"
@@ -125,6 +126,12 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a route that cannot be made",
     cause: "The gateway cannot do what is drawn on its link to mcp, or the stack has no domain for its host.",
     fix: "Change the link as the message says.",
+  },
+  "E-RULES": {
+    title: "rules that cannot be used",
+    cause:
+      "A file that components.mcp.rules names is missing, says something unknown, or takes away what a higher layer demands.",
+    fix: "Correct the line that the message names; a lower layer may only replace rules that are overridable.",
   },
   "E-SEALED": {
     title: "a sealed file that cannot be kept or made",

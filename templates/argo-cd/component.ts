@@ -68,7 +68,7 @@ export default defineComponent<typeof module>({
   },
   secrets: { api_token: { doc: "Token of an account." } },
   mcp: "tools",
-  testedOn: ["Argo CD 3.2.12"],
+  testedOn: ["Argo CD 3.2.11"],
   commands: httpCommands({
     paths: "^/(healthz|api/version)?$",
     checks: ["curl -skf http://{host}:{port}/healthz"],

@@ -5,7 +5,7 @@
 # The program is built from the published Go module into the user's cache, outside this repository.
 set -euo pipefail
 
-ARGOCD=3.2.12
+ARGOCD=3.2.11
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/topogate"
 BIN="$CACHE/bin"

@@ -5,6 +5,8 @@ import type accessMatrixHook from "../../hooks/access-matrix.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
+import type rulesHook from "../../hooks/rules.ts";
+import { rulesView } from "./rules.ts";
 import { runbookView } from "./runbook.ts";
 import type { SurfacePrompt, SurfaceTool } from "../../hooks/surface.ts";
 
@@ -132,6 +134,7 @@ export default defineOutput({
     const { tools, prompts, resources } = factsOf<typeof surfaceHook>(facts, "surface");
     const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
+    const rules = factsOf<typeof rulesHook>(facts, "rules");
     const hidden = unreachable(topology);
     const head = {
       stack: topology.stack,
@@ -171,6 +174,7 @@ export default defineOutput({
         hidden,
         hasHidden: hidden.rows.length + hidden.counts.length > 0,
       }),
+      ...(rules.files.length === 0 ? [] : [rendered("docs/RULES.md", "rules.md.hbs", rulesView(rules))]),
       rendered("docs/RUNBOOK.md", "runbook.md.hbs", {
         ...runbookView({
           topology,

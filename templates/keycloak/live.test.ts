@@ -4,7 +4,16 @@ import type { OpenModule } from "../../test/harness/module.ts";
 import { freePort, liveVersion, startLive } from "../../test/live/server.ts";
 import type { LiveServer } from "../../test/live/server.ts";
 import type { ToolResult } from "#runtime/tool";
-import { FAILED_LOGINS, USERS, administrator, asAccount, logIn, makeAccount, makeRealms } from "./live.ts";
+import {
+  FAILED_LOGINS,
+  USERS,
+  administrator,
+  asAccount,
+  failLightly,
+  logIn,
+  makeAccount,
+  makeRealms,
+} from "./live.ts";
 import type { Administrator } from "./live.ts";
 import { tools } from "./tools.ts";
 
@@ -39,7 +48,7 @@ beforeAll(async () => {
   expect(liveVersion("keycloak"), "run: bash templates/keycloak/live.sh install").toMatch(/^\d+\.\d+/);
   server = await startLive("keycloak", { MANAGEMENT_PORT: String(await freePort()) });
   url = `http://127.0.0.1:${server.port}`;
-  admin = await administrator(url);
+  admin = administrator(url);
   await makeRealms(url, admin);
   await makeAccount(url, "write", SECRET);
   keycloak = open();
@@ -150,12 +159,17 @@ describe("every tool with data, under the emitted account", () => {
   });
 
   it("S32: keycloak_brute_force_status", async () => {
-    expect(
-      (await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("user-002") })).data,
-    ).toMatchObject({ locked: true, last_ip: "127.0.0.1" });
-    expect((await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("ann") })).data).toEqual(
-      { locked: false, failures: 0, last_failure: null, last_ip: null },
-    );
+    const user_id = await idOf("user-004");
+    // Keycloak counts a failure some time after it, and two at once as one.
+    const status = async (): Promise<unknown> => {
+      await logIn(url, "user-004", "wrong");
+      return (await call("keycloak_brute_force_status", { ...shop, user_id })).data;
+    };
+    await expect
+      .poll(status, { timeout: 30_000, interval: 500 })
+      .toMatchObject({ locked: true, last_ip: "127.0.0.1" });
+    const free = await call("keycloak_brute_force_status", { ...shop, user_id: await idOf("ann") });
+    expect(free.data).toEqual({ locked: false, failures: 0, last_failure: null, last_ip: null });
   });
 
   it("S32: keycloak_set_user_enabled changes that and nothing else", async () => {
@@ -224,11 +238,9 @@ describe("what is wrong is said, not guessed", () => {
 describe("floods", () => {
   it("6 000 events: what is looked at is bounded, and that is said", async () => {
     for (let round = 0; round < 60; round += 1)
-      await Promise.all(
-        Array.from({ length: 100 }, async () => await logIn(url, `nobody-${round}`, "wrong")),
-      );
+      await Promise.all(Array.from({ length: 100 }, async () => await failLightly(url)));
     const stats = await call("keycloak_login_stats", shop);
-    expect(stats).toMatchObject({ truncation: { by: "rows", limit: 5000 }, data: { events: 5000 } });
+    expect(stats).toMatchObject({ truncation: { by: "rows", limit: 2000 }, data: { events: 2000 } });
     const listed = await call("keycloak_events", { ...shop, limit: 500 });
     expect(listed).toMatchObject({ page: { total: null } });
     expect(listed.truncation?.by).toMatch(/rows|bytes/);
@@ -249,7 +261,6 @@ describe("the account", () => {
       ["POST", "/admin/realms", { realm: "mine" }],
       ["POST", "/admin/realms/shop/clients", { clientId: "mine" }],
       ["DELETE", "/admin/realms/shop/events"],
-      ["POST", "/admin/realms/shop/logout-all"],
       ["GET", "/admin/realms/shop/identity-provider/instances"],
       ["POST", "/admin/realms/shop/partialImport", {}],
     ] as const)

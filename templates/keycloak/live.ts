@@ -1,6 +1,6 @@
 /** The live suite's realm: users, clients and events, and the link's account as its README makes it. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { emitPrincipals } from "../../test/harness/principals.ts";
@@ -32,15 +32,12 @@ async function tokenFrom(
   return { status: answer.status, token };
 }
 
-export async function administrator(url: string): Promise<Administrator> {
-  const { token } = await tokenFrom(url, "master", {
-    grant_type: "password",
-    client_id: "admin-cli",
-    username: "admin",
-    password: ADMIN,
-  });
+/** Each request has a token of its own: an administrator's lasts a minute only. */
+export function administrator(url: string): Administrator {
+  const login = { grant_type: "password", client_id: "admin-cli", username: "admin", password: ADMIN };
   return {
     send: async (method, path, body) => {
+      const { token } = await tokenFrom(url, "master", login);
       const answer = await fetch(`${url}/admin/realms${path}`, {
         method,
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
@@ -61,7 +58,8 @@ const user = (at: number): Json => ({
   emailVerified: true,
   enabled: at !== 1,
   attributes: { phone: ["555-0100"] },
-  credentials: [{ type: "password", value: "pass-word-of-a-user", temporary: false }],
+  // Few have one: making it takes long, on purpose.
+  credentials: at < 5 ? [{ type: "password", value: "pass-word-of-a-user", temporary: false }] : [],
 });
 
 /** Two realms: `shop` with users, clients and a history of logins, and `other`, which nothing may reach. */
@@ -83,6 +81,8 @@ export async function makeRealms(url: string, admin: Administrator): Promise<voi
       eventsEnabled: true,
       bruteForceProtected: true,
       failureFactor: 3,
+      waitIncrementSeconds: 3600,
+      maxFailureWaitSeconds: 7200,
       clients,
       users: realm === "shop" ? users : [],
     });
@@ -94,6 +94,16 @@ export async function makeRealms(url: string, admin: Administrator): Promise<voi
 export async function logIn(url: string, username: string, password: string): Promise<number> {
   const form = { grant_type: "password", client_id: "shop-web", username, password };
   return (await tokenFrom(url, "shop", form)).status;
+}
+
+/** A failed login that costs the server little: of an application that does not exist. */
+export async function failLightly(url: string): Promise<void> {
+  await tokenFrom(url, "shop", {
+    grant_type: "password",
+    client_id: "nobody",
+    username: "nobody",
+    password: "wrong",
+  });
 }
 
 /** Runs the README's commands as they stand, with kcadm logged in as an administrator. */
@@ -109,13 +119,10 @@ links: {mcp: {keycloak: ${link}}}
     const environment = { HOME: home, PATH: `${BIN}:${process.env["PATH"] ?? ""}` };
     const login = ["config", "credentials", "--server", url, "--realm", "master", "--user", "admin"];
     const run = spawnSync(join(BIN, "kcadm.sh"), login, {
-      env: environment,
-      input: `${ADMIN}\n`,
+      env: { ...environment, KC_CLI_PASSWORD: ADMIN },
       encoding: "utf8",
     });
     if (run.status !== 0) throw new Error(`${run.stdout}${run.stderr}`);
-    // The README speaks of the folder above.
-    symlinkSync(principals.folder, join(principals.folder, "principals"));
     principals.apply("keycloak", { ...environment, MCP_KEYCLOAK_CLIENT_SECRET: secret });
   } finally {
     rmSync(home, { recursive: true, force: true });

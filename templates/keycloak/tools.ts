@@ -104,7 +104,9 @@ const searchUsers = defineTool({
       askRealm(client, wanted.realm, { path: ["users", "count"], query, signal }),
     ]);
     const rows = listOf(found).map(userOf);
-    const at = { tool, args: wanted, offset: 0, total: typeof total === "number" ? total : null };
+    // Keycloak counts all that match the text, whatever else was asked for.
+    const counted = wanted.enabled === undefined && typeof total === "number" ? total : null;
+    const at = { tool, args: wanted, total: counted ?? knownTotal(offset, rows.length, limit + 1) };
     return withOffset(rows, limit, offset, at, "users");
   },
 });

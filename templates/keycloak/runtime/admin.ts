@@ -51,20 +51,43 @@ function realmService(account: Account, realm: string): HttpService {
   return { ...account.http, authorization };
 }
 
-type Asked = Omit<HttpRequest, "path"> & { readonly path?: readonly string[] };
+type Asked = Omit<HttpRequest, "path" | "faultIn"> & { readonly path?: readonly string[] };
 
-function within(account: Account, realm: string, request: Asked): readonly [HttpService, HttpRequest] {
+/** A token may end before its time, as when the account was made anew. */
+class TokenRefused extends ToolFault {
+  constructor() {
+    super("denied", "Keycloak refused a fresh token of the account of this link");
+  }
+}
+
+const faultIn = (status: number): ToolFault | undefined => (status === 401 ? new TokenRefused() : undefined);
+
+/** A request that was refused has changed nothing, so that it may be sent again with a new token. */
+async function withToken<T>(
+  account: Account,
+  realm: string,
+  { path = [], ...request }: Asked,
+  send: (service: HttpService, request: HttpRequest) => Promise<T>,
+): Promise<T> {
+  const full = { ...request, path: ["admin", "realms", realm, ...path], faultIn };
   const service = account.realms.get(realm) ?? realmService(account, realm);
   account.realms.set(realm, service);
-  return [service, { ...request, path: ["admin", "realms", realm, ...(request.path ?? [])] }];
+  try {
+    return await send(service, full);
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    const anew = realmService(account, realm);
+    account.realms.set(realm, anew);
+    return await send(anew, full);
+  }
 }
 
 /** One request below `/admin/realms/<realm>`, and its JSON. */
 export async function askRealm(account: Account, realm: string, request: Asked): Promise<unknown> {
-  return await requestJson(...within(account, realm, request));
+  return await withToken(account, realm, request, requestJson);
 }
 
 /** As `askRealm`, for what Keycloak answers with nothing. */
 export async function changeRealm(account: Account, realm: string, request: Asked): Promise<void> {
-  await requestText(...within(account, realm, request));
+  await withToken(account, realm, request, requestText);
 }

@@ -5,7 +5,7 @@ import type { LoginEvent } from "#runtime/keycloak/view";
 import { listOf } from "#runtime/json-shape";
 
 /** Events that one call looks at, and how many a request brings. */
-export const MAX_EVENTS = 5000;
+export const MAX_EVENTS = 2000;
 const PAGE = 1000;
 const TOP = 10;
 const DAY_MS = 86_400_000;
