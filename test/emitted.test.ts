@@ -70,7 +70,7 @@ const ANSWERS = new Set([
 /** The OpenAPI documents that the examples name. */
 const DOCUMENTS = Object.fromEntries(
   readdirSync(join(ROOT, "stacks/openapi")).map((file) => [
-    `openapi/${file}`,
+    `./openapi/${file}`,
     readFileSync(join(ROOT, "stacks/openapi", file), "utf8"),
   ]),
 );
