@@ -98,13 +98,21 @@ function expectedTools(stackFile: string, text: string): Promise<readonly string
   );
 }
 
+/** The write flags as the ConfigMap has them. */
+function drawnFlags(folder: string): Record<string, string> {
+  const { flags } = JSON.parse(readFileSync(join(folder, "server/surface.lock.json"), "utf8")) as {
+    flags: Readonly<Record<string, boolean>>;
+  };
+  return Object.fromEntries(Object.entries(flags).map(([flag, on]) => [flag, String(on)]));
+}
+
 describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
   const folder = join(ROOT, "out", stack);
   let server: BootedServer;
   let client: Client;
 
   beforeAll(async () => {
-    server = await bootServer(folder, { MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true" });
+    server = await bootServer(folder, drawnFlags(folder));
     client = await connectClient(server);
   });
   afterAll(async () => {
@@ -166,7 +174,6 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
   it("P9: speaks over stdio, without a key", async () => {
     const { tools } = await client.listTools();
     const local = new Client1({ name: "topogate-test", version: "1.0.0" });
-    const flags = { MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true" };
     await local.connect(
       new StdioClientTransport({
         command: process.execPath,
@@ -177,7 +184,7 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
           MCP_STDIO_TEAM_ID: "sre",
           MCP_STDIO_ROLE: "operator",
           ...throwAwayCredentials(folder),
-          ...flags,
+          ...drawnFlags(folder),
         },
         stderr: "ignore",
       }),
