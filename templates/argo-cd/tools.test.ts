@@ -143,7 +143,14 @@ describe("what is asked", () => {
       application("foreign", "argocd"),
     ];
     const { asked, module } = await upstream(({ url }, response) =>
-      response.end(JSON.stringify({ items: url.searchParams.has("name") ? [{ spec }] : items })),
+      response.end(
+        JSON.stringify({
+          items:
+            url.searchParams.get("fields") === "items.spec"
+              ? [{ spec }]
+              : items.filter(({ metadata }) => metadata.name === url.searchParams.get("name")),
+        }),
+      ),
     );
     const { data, page } = await module.call("argocd_list_applications", { health: "Degraded" });
     expect(page).toEqual({ returned: 1, total: 1, next_cursor: null });
@@ -162,7 +169,7 @@ describe("what is asked", () => {
         },
       ],
     });
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(3);
     expect(asked[0]?.url.searchParams.get("fields")).not.toContain("spec");
     expect((await module.call("argocd_list_applications")).page?.total).toBe(2);
   });
@@ -170,7 +177,14 @@ describe("what is asked", () => {
   it("a page ends at its limit, and the next begins there", async () => {
     const items = [application("shop-infra", "argocd"), application("shop", "argocd")];
     const { module } = await upstream(({ url }, response) =>
-      response.end(JSON.stringify({ items: url.searchParams.has("name") ? [{ spec }] : items })),
+      response.end(
+        JSON.stringify({
+          items:
+            url.searchParams.get("fields") === "items.spec"
+              ? [{ spec }]
+              : items.filter(({ metadata }) => metadata.name === url.searchParams.get("name")),
+        }),
+      ),
     );
     const first = await module.call("argocd_list_applications", { limit: 1 });
     expect(first).toMatchObject({

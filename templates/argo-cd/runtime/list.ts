@@ -1,4 +1,4 @@
-import { listOf, recordOf } from "#runtime/json-shape";
+import { listOf } from "#runtime/json-shape";
 import { ask, each, itemsOf, known, partOf, textOf } from "#runtime/argo-cd/api";
 import type { Access, Application, Json } from "#runtime/argo-cd/api";
 
@@ -60,6 +60,29 @@ const placeOf = (application: Json): string => {
   return `${textOf(metadata, "namespace")}/${textOf(metadata, "name")}`;
 };
 
+/** Up to this many, each is asked for by its name: Argo CD checks the rights of all that it has before it answers. */
+export const FEW = 40;
+
+/** The drawn applications without their specs, as far as the account sees them. */
+async function askList(
+  access: Access,
+  search: Search,
+  drawn: readonly Application[],
+): Promise<readonly Json[]> {
+  const fields = fieldsOf(search.namespace === undefined ? FIELDS : [...FIELDS, "spec"]);
+  if (drawn.length <= FEW) {
+    const found = await each(drawn, async ({ name, namespace, project }) =>
+      itemsOf(
+        await ask(access, ["applications"], { name, appNamespace: namespace, projects: [project], fields }),
+        "items",
+      ),
+    );
+    return found.flat();
+  }
+  const projects = [...new Set(drawn.map(({ project }) => project))];
+  return itemsOf(await ask(access, ["applications"], { projects, fields }), "items");
+}
+
 /**
  * What the search finds among the drawn applications, by name. Argo CD has no pages and ignores what it does not
  * know, so everything but the project is looked for here.
@@ -69,15 +92,11 @@ export async function findApplications(
   search: Search,
   drawn: readonly Application[],
 ): Promise<readonly Json[]> {
-  const fields = fieldsOf(search.namespace === undefined ? FIELDS : [...FIELDS, "spec"]);
-  const projects = [...new Set(drawn.map(({ project }) => project))].filter(
-    (name) => (search.project ?? name) === name,
-  );
-  if (projects.length === 0) return [];
-  const answer = await ask(access, ["applications"], { projects, fields });
-  const within = new Set(drawn.map(({ namespace, name }) => `${namespace}/${name}`));
-  return listOf(answer["items"] ?? [])
-    .map(recordOf)
+  const wanted = drawn.filter(({ project }) => (search.project ?? project) === project);
+  if (wanted.length === 0) return [];
+  const found = await askList(access, search, wanted);
+  const within = new Set(wanted.map(({ namespace, name }) => `${namespace}/${name}`));
+  return found
     .filter((application) => within.has(placeOf(application)))
     .filter((application) => matches(application, search))
     .map((application) => ({ place: placeOf(application), application }))
