@@ -1,5 +1,5 @@
 import { defineHook, factsOf } from "#hook";
-import type { CompiledTool, LinkModule } from "#hook";
+import type { CompiledTool, LinkModule, Topology } from "#hook";
 import type writeGatesHook from "./write-gates.ts";
 
 /** What the emitted code permits for one tool; the runtime's `AllowedTool`. */
@@ -10,6 +10,7 @@ export interface AllowedRow {
   readonly target?: { readonly parameter: string; readonly access: Readonly<Record<string, string>> };
   readonly limits?: Readonly<Record<string, string>>;
   readonly approvers?: readonly string[];
+  readonly ttl?: string;
 }
 
 /** The access of each target by argument value, when the targets were drawn with different words. */
@@ -20,8 +21,22 @@ function targetOf({ link, family }: LinkModule): AllowedRow["target"] {
   return { parameter: family.targetParameter, access };
 }
 
-function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
+/** A link names its own approvers, or those of the stack decide. */
+function approvalOf(
+  own: readonly string[],
+  { approvers: stack, ttl }: Topology["access"]["approvals"],
+): Pick<AllowedRow, "approvers" | "ttl"> {
+  const approvers = own.length > 0 ? own : stack;
+  return { ...(approvers.length === 0 ? {} : { approvers }), ...(ttl === null ? {} : { ttl }) };
+}
+
+function allowedRow(
+  module: LinkModule,
+  tool: CompiledTool,
+  { limits: everywhere, approvals }: Topology["access"],
+): AllowedRow {
   const { link } = module;
+  const limits = { ...everywhere, ...link.limits };
   const isRead = tool.effect === "read";
   const target = isRead ? undefined : targetOf(module);
   return {
@@ -29,8 +44,8 @@ function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
     access: isRead ? "read" : link.access,
     flag: isRead ? null : `${module.environment}_WRITE_ACCESS`,
     ...(target === undefined ? {} : { target }),
-    ...(Object.keys(link.limits).length === 0 ? {} : { limits: { ...link.limits } }),
-    ...(isRead || link.approvers.length === 0 ? {} : { approvers: link.approvers }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(isRead ? {} : approvalOf(link.approvers, approvals)),
   };
 }
 
@@ -38,10 +53,10 @@ function allowedRow(module: LinkModule, tool: CompiledTool): AllowedRow {
 export default defineHook({
   name: "registry",
   after: ["write-gates"],
-  derive: (_topology, facts, { links }) => {
+  derive: ({ access }, facts, { links }) => {
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const rows = links.flatMap((module) =>
-      module.tools.map((tool) => [tool.name, allowedRow(module, tool)] as const),
+      module.tools.map((tool) => [tool.name, allowedRow(module, tool, access)] as const),
     );
     return {
       allowList: Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1))),

@@ -59,7 +59,10 @@ export interface PolicyDocument {
 }
 
 export interface RuntimePolicyFacts {
+  /** As mcp-runtime's gateway enforces it. */
   readonly document: PolicyDocument;
+  /** As the server enforces it itself: a drawing without grants lets whoever holds a key in. */
+  readonly own: PolicyDocument;
   /** Grants with a subject that mcp-runtime cannot tell: leaving part of it out would let more people in. */
   readonly inexpressible: readonly string[];
 }
@@ -87,6 +90,14 @@ const SESSION = {
   max_lifetime: "24h",
   idle_timeout: "1h",
   upstream_token_header: "Authorization",
+};
+/** Whoever holds a key: mcp-runtime has no such subject, and lets nobody in by it. */
+const ANY_KEY: PolicyGrant = {
+  name: "any-key",
+  agent_id: "*",
+  max_trust: "high",
+  allowed_side_effects: ["read", "write", "destructive"],
+  policy_version: VERSION,
 };
 const EFFECTS: readonly SideEffect[] = ["read", "write", "destructive"];
 const MOST_EFFECTS = { low: 1, medium: 2, high: 3 } as const;
@@ -176,6 +187,18 @@ function toolsOf(tools: readonly SurfaceTool[], { tools: needs }: AccessMatrix):
   });
 }
 
+function stamped(document: PolicyDocument): PolicyDocument {
+  return { ...document, revision: revisionOf(document) };
+}
+
+/** Without grants nobody is bound to a session either; `required` is left out, as Go leaves out what is false. */
+function openToKeys(document: PolicyDocument): PolicyDocument {
+  const { required: _required, ...session } = document.session;
+  const { schema_version, revision, server, auth, policy, tools } = document;
+  const head = { schema_version, revision, server, auth, policy, session };
+  return { ...head, ...(tools === undefined ? {} : { tools }), grants: [ANY_KEY] };
+}
+
 /** What the drawing permits, as mcp-runtime's gateway enforces it. Nothing that is not drawn is in it. */
 export default defineHook({
   name: "runtime-policy",
@@ -203,8 +226,10 @@ export default defineHook({
           }
         : {}),
     };
+    const isOpen = topology.access.grants.length === 0;
     return {
-      document: { ...unstamped, revision: revisionOf(unstamped) },
+      document: stamped(unstamped),
+      own: stamped(isOpen ? openToKeys(unstamped) : unstamped),
       inexpressible: topology.access.grants.filter(isInexpressible).map(({ name }) => name),
     };
   },

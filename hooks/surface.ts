@@ -1,5 +1,7 @@
 import { hash } from "node:crypto";
 import { defineHook, factsOf } from "#hook";
+import { CHANGE_REF_SCHEMA } from "./rules/change-ref.ts";
+import type rulesHook from "./rules.ts";
 import type contentsHook from "./contents.ts";
 import type { CompiledTool, Generation, Topology } from "#hook";
 
@@ -75,10 +77,23 @@ function toolHash(tool: CompiledTool, json: (value: unknown) => string): string 
   return `sha256:${hash("sha256", `mcp_tool\u0000 1\u0000{${shown.join(",")}}`, "hex")}`;
 }
 
-function surfaceTools(topology: Topology, generation: Generation): SurfaceTool[] {
+/** A tool whose calls may have to name a change record takes its id, whatever else it takes. */
+function withChangeRef(tool: CompiledTool, takers: ReadonlySet<string>): CompiledTool {
+  if (!takers.has(tool.name)) return tool;
+  const schema = tool.inputSchema as Readonly<Record<string, object>>;
+  const properties = { ...schema["properties"], change_ref: CHANGE_REF_SCHEMA };
+  return { ...tool, inputSchema: { ...schema, properties } };
+}
+
+function surfaceTools(
+  topology: Topology,
+  generation: Generation,
+  takers: ReadonlySet<string>,
+): SurfaceTool[] {
   const json = rememberingJson();
   const tools = generation.links.flatMap(({ link, tools: own }) =>
-    own.map((tool): SurfaceTool => {
+    own.map((drawn): SurfaceTool => {
+      const tool = withChangeRef(drawn, takers);
       const isRead = tool.effect === "read";
       const reached = isRead ? link.targets : link.targets.filter((target) => target.access !== "read");
       const all = reached.map(({ sub }) => `${link.component.name}/${sub.name}`);
@@ -130,11 +145,12 @@ function surfaceResources(
 /** The whole surface that AI sees: what `surface.lock.json` and the documents are made of. */
 export default defineHook({
   name: "surface",
-  after: ["contents"],
+  after: ["contents", "rules"],
   derive: (topology, facts, generation) => {
     const { prompts, resources } = factsOf<typeof contentsHook>(facts, "contents");
+    const { changeRefTools } = factsOf<typeof rulesHook>(facts, "rules");
     return {
-      tools: surfaceTools(topology, generation),
+      tools: surfaceTools(topology, generation, new Set(changeRefTools)),
       prompts: surfacePrompts(generation, prompts),
       resources: surfaceResources(generation, resources),
     };

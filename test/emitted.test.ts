@@ -158,7 +158,13 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
         command: process.execPath,
         args: ["start.mjs", "--stdio"],
         cwd: join(folder, "server"),
-        env: { PATH: process.env["PATH"] ?? "", ...throwAwayCredentials(folder), ...flags },
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          MCP_STDIO_TEAM_ID: "sre",
+          MCP_STDIO_ROLE: "operator",
+          ...throwAwayCredentials(folder),
+          ...flags,
+        },
         stderr: "ignore",
       }),
     );
@@ -289,5 +295,34 @@ describe("a write link", () => {
     expect(readFileSync(work.path("out/stack/server/registry.ts"), "utf8")).not.toContain("mine");
     expect(topogate(["generate", "--check"], { cwd: work.folder }).status).toBe(1);
     expect(existsSync(work.path("out/stack/principals"))).toBe(false);
+  });
+});
+
+describe("a link to what has nothing drawn in it", () => {
+  const work = workspace();
+  afterAll(work.remove);
+
+  it("S29: starts, and refuses every name in the lists that are empty", async () => {
+    work.draw(
+      "stack",
+      "apiVersion: topology/v1\nstack: stack\ncomponents: {mariadb: , rabbitmq: }\nlinks: {mcp: {stack_agent: read, mariadb: write, rabbitmq: write}}\n",
+    );
+    work.generate();
+    const server = await bootServer(work.path("out/stack"), {
+      MCP_MYSQL_WRITE_ACCESS: "true",
+      MCP_RABBITMQ_WRITE_ACCESS: "true",
+    });
+    const client = await connectClient(server);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["mysql_query", "mysql_execute", "rabbitmq_list_queues", "rabbitmq_publish"]),
+    );
+    for (const [name, args] of [
+      ["mysql_query", { database: "app", sql: "SELECT 1" }],
+      ["rabbitmq_queue_info", { queue: "orders" }],
+    ] as const)
+      expect((await callTool(client, name, args)).content, name).toMatchObject({ code: "invalid_argument" });
+    await client.close();
+    await server.stop();
   });
 });

@@ -23,13 +23,25 @@ const lateProcesses: Plugin = {
   },
 };
 
-/** Age and its cryptography: a file of its own, so that only runs that seal or open something read it. */
-const AGE = "topogate-age.cjs";
+/**
+ * Libraries in files of their own, so that only runs that need them read them: age seals and opens, and conditions
+ * of rules are in CEL.
+ */
+const APART: Readonly<Record<string, { readonly file: string; readonly entry: string }>> = {
+  "age-encryption": { file: "topogate-age.cjs", entry: "node_modules/age-encryption/dist/index.js" },
+  "@marcbachmann/cel-js": {
+    file: "topogate-cel.cjs",
+    entry: "node_modules/@marcbachmann/cel-js/lib/index.js",
+  },
+};
 
-const ageApart: Plugin = {
-  name: "age-apart",
+const librariesApart: Plugin = {
+  name: "libraries-apart",
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^age-encryption$/ }, () => ({ path: `./${AGE}`, external: true }));
+    onResolve({ filter: /^(age-encryption|@marcbachmann\/cel-js)$/ }, ({ path }) => ({
+      path: `./${APART[path]?.file ?? ""}`,
+      external: true,
+    }));
   },
 };
 
@@ -38,7 +50,7 @@ export async function bundled(
   root: string,
   entry: string,
   banner: string,
-  plugins: readonly Plugin[] = [lateProcesses, ageApart],
+  plugins: readonly Plugin[] = [lateProcesses, librariesApart],
 ): Promise<string> {
   const result = await build({
     absWorkingDir: root,
@@ -96,7 +108,8 @@ export async function bundleProgram(root: string, dist: string): Promise<{ reado
   replace(join(dist, PROGRAM), programText(digest, main));
   const entry = await bundled(root, "generator/cli/entry.ts", `#!/usr/bin/env node\n${MODULE_URL}`);
   replace(join(dist, "topogate.cjs"), entry);
-  replace(join(dist, AGE), await bundled(root, "node_modules/age-encryption/dist/index.js", MODULE_URL, []));
+  for (const { file, entry } of Object.values(APART))
+    replace(join(dist, file), await bundled(root, entry, MODULE_URL, []));
   const compiled = compiledName(digest);
   for (const name of readdirSync(dist))
     if (name.endsWith(".code") && name !== compiled) rmSync(join(dist, name));

@@ -1,5 +1,7 @@
 /** The contract between the engine and a folder in `templates/`: what a component type is. */
 import type { Component, McpLink, Topology } from "../model/topology.ts";
+import type { Report } from "../diagnostics/report.ts";
+import type { CompiledTool } from "./compiled.ts";
 import type { CommandFamily } from "./commands.ts";
 
 interface Doc<T> {
@@ -69,6 +71,26 @@ export interface CredentialSpec {
 /** What a tool module's slots must be given: every export that is neither `tools` nor `link`. */
 export type SlotsOf<Module> = { readonly [K in Exclude<keyof Module, "tools" | "link">]: Module[K] };
 
+/** A tool that a document of the drawing defines, such as one operation of an OpenAPI description. */
+export interface DerivedTool {
+  /** As the module names its own: `fastapi_get_order`. */
+  readonly shown: CompiledTool;
+  /** What the module needs to serve it, beside its name. */
+  readonly row: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Tools that documents of the drawing define, beside those that the module declares. They are rows of one slot,
+ * never code: a write tool that the link does not keep is a row that the emitted module does not have. Nobody has
+ * reviewed them as this catalog's own are, so that a write tool is kept only when the link names it under `tools`.
+ */
+export interface DerivedTools {
+  /** The slot that gets the rows of the tools that are kept; `slots` gives it as an empty list. */
+  readonly slot: string;
+  /** Pure. What is wrong with the document is reported, and the tools are then what could be made of it. */
+  tools(link: McpLink, topology: Topology, report: Report): readonly DerivedTool[];
+}
+
 /** Rights in one namespace of the cluster, as a Role holds them. */
 export interface NamespaceRights {
   readonly namespace: string;
@@ -110,6 +132,7 @@ export interface ToolFamily<Module = Readonly<Record<string, unknown>>> {
   /** npm packages the module imports; versions come from this repository's lock file. */
   readonly libraries?: readonly string[];
   slots(link: McpLink, topology: Topology): SlotsOf<Module>;
+  readonly derived?: DerivedTools;
   settings(link: McpLink): readonly SettingSpec[];
   credentials(link: McpLink): readonly CredentialSpec[];
   /** Pod ports the tools connect to; left out, the component's port. Empty for tools that stay in the process. */
@@ -182,6 +205,14 @@ export function fillPattern(pattern: string, values: Readonly<Record<string, unk
   return filled + pattern.slice(end);
 }
 
+/** Of a tool in the list that every client reads before it calls anything. */
+export const MAX_LISTED_BYTES = 1400;
+
+export { MAX_DEPTH, listOf, openDocument, own, recordOf } from "./foreign-document.ts";
+export type { ForeignDocument, Json, Part } from "./foreign-document.ts";
+export { toolNames } from "./foreign-names.ts";
+export { defaultOf, inputOf, plainerForms, withoutNull } from "./foreign-schema.ts";
+export { foreignText } from "./foreign-text.ts";
 export { httpCommands } from "./http-commands.ts";
 export type { CommandFamily } from "./commands.ts";
-export type { Component, McpLink, Topology };
+export type { Component, McpLink, Report, Topology };

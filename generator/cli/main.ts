@@ -1,5 +1,9 @@
 import { Command } from "commander";
 import catalog from "#catalog";
+import type { AuditOptions } from "./audit.ts";
+import type * as bundleCommands from "./bundle.ts";
+import type { BundleOptions } from "./bundle.ts";
+import type { ApproveOptions } from "./approve.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
 import { runPlan } from "./plan.ts";
@@ -9,6 +13,7 @@ import type { KeygenOptions } from "./keygen.ts";
 import type * as secretsCommands from "./secrets.ts";
 import type { SecretsOptions } from "./secrets.ts";
 import type { ServeOptions } from "./serve.ts";
+import type { StatusOptions } from "./status.ts";
 import { describeFailure, ExitCode } from "./terminal.ts";
 import { runValidate } from "./validate.ts";
 
@@ -77,6 +82,47 @@ function addSecrets(root: Command): void {
     );
 }
 
+function addAudit(root: Command): void {
+  root
+    .command("audit")
+    .description("what a server recorded")
+    .command("verify")
+    .description("exit 1 for records that were edited, deleted or moved, and for a tail that is missing")
+    .argument("<file>", "as MCP_AUDIT_FILE names it; files that were put aside are read too")
+    .option("--pub <file>", "public key in PEM: every anchor must be signed with its private half")
+    .option("--anchor <file>", "the last anchor, kept elsewhere (default: <file>.anchor)")
+    .option("--partial", "older files were archived: the chain may begin anywhere")
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (file: string, options: AuditOptions) =>
+          await (await import("./audit.ts")).runAuditVerify(file, options),
+      ),
+    );
+}
+
+function addBundle(root: Command): void {
+  const bundle = root.command("bundle").description("an output, signed as it was reviewed");
+  const load = (): Promise<typeof bundleCommands> => import("./bundle.ts");
+  const add = (name: string, description: string): Command =>
+    bundle
+      .command(name)
+      .description(description)
+      .argument("<stack>", "name of an output in out/")
+      .option("--out <folder>", "where the outputs are", "out");
+  add("sign", "sign the code and what it is held to: DSSE with Ed25519, or as cosign signs a file with P-256")
+    .requiredOption("--key <file>", "private key in PEM")
+    .action(
+      action(async (stack: string, options: BundleOptions) => (await load()).runBundleSign(stack, options)),
+    );
+  add("verify", "exit 1 when the output is not what was signed with the key")
+    .requiredOption("--pub <file>", "public key in PEM")
+    .option("--bundle <file>", "default: beside the output")
+    .action(
+      action(async (stack: string, options: BundleOptions) => (await load()).runBundleVerify(stack, options)),
+    );
+}
+
 function program(): Command {
   const root = new Command("topogate")
     .description("Generates a governed MCP server from a drawing of a system: no link, no access.")
@@ -114,12 +160,15 @@ function program(): Command {
     .description("list the component types, or describe one")
     .argument("[type]")
     .option("--json", "machine-readable")
+    .option("--markdown", "the page about all of them")
     .action(action(runCatalog));
   root
     .command("schema")
     .description("print the JSON Schema of stack files, for editors")
     .action(action(runSchema));
   addSecrets(root);
+  addAudit(root);
+  addBundle(root);
   root
     .command("query")
     .description("answer a query about a stack as its agent would, from the stack file")
@@ -127,6 +176,40 @@ function program(): Command {
     .argument("<query>", 'JSON such as {"source": "all"}; - reads it from stdin')
     .option("--env <name>", "of an environment instead of the base")
     .action(action(runQuery));
+  root
+    .command("status")
+    .description(
+      "how far an output is in the cluster whose objects stand on stdin (kubectl get -o json); exit 1 until Ready",
+    )
+    .argument("<stack>", "name of an output in out/")
+    .option("--out <folder>", "where the outputs are", "out")
+    .option(
+      "--ingress-readiness <how>",
+      "strict: the gateway must have taken the route; or permissive",
+      "strict",
+    )
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (stack: string, options: StatusOptions) =>
+          await (await import("./status.ts")).runStatus(stack, options),
+      ),
+    );
+  root
+    .command("approve")
+    .description("decide about a write that an AI proposed; the key is read from TOPOGATE_API_KEY")
+    .argument("[proposal]", "its id; without one, what waits is listed")
+    .requiredOption("--server <url>", "where clients reach the server: https://mcp.example.com/mcp")
+    .option("--list", "show what waits, with the exact arguments")
+    .option("--reject", "say no")
+    .option("--execute", "and execute it at once")
+    .option("--json", "machine-readable")
+    .action(
+      action(
+        async (id: string | undefined, options: ApproveOptions) =>
+          await (await import("./approve.ts")).runApprove(id, options),
+      ),
+    );
   root
     .command("serve")
     .description("start the emitted server of a stack on loopback")

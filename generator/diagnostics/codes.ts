@@ -22,6 +22,7 @@ export type DiagnosticCode =
   | "E-REF"
   | "E-REF-AMBIGUOUS"
   | "E-ROUTE"
+  | "E-RULES"
   | "E-SEALED"
   | "E-SECRET-NAMESPACE"
   | "E-SECRET-PLAINTEXT"
@@ -34,12 +35,14 @@ export type DiagnosticCode =
   | "E-YAML"
   | "W-GRANT-EXPIRED"
   | "W-NAME"
+  | "W-NO-DOCUMENT"
   | "W-NO-EGRESS"
   | "W-NO-RECIPIENT"
   | "W-NO-STACK-AGENT"
   | "W-NO-TOOLS-YET"
   | "W-ROUTE"
   | "W-SECRET-MISSING"
+  | "W-TOOLS-UNNAMED"
   | "W-UNLINKED";
 
 /** Every code has its entry here: one without does not compile. */
@@ -124,6 +127,12 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "The gateway cannot do what is drawn on its link to mcp, or the stack has no domain for its host.",
     fix: "Change the link as the message says.",
   },
+  "E-RULES": {
+    title: "rules that cannot be used",
+    cause:
+      "A file that components.mcp.rules names is missing, says something unknown, or takes away what a higher layer demands.",
+    fix: "Correct the line that the message names; a lower layer may only replace rules that are overridable.",
+  },
   "E-SEALED": {
     title: "a sealed file that cannot be kept or made",
     cause: "It was altered, no private key fits, a value is missing, or a value does not survive env files.",
@@ -186,6 +195,11 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     cause: "The name says something else than the file does.",
     fix: "Rename it so that readers are not misled.",
   },
+  "W-NO-DOCUMENT": {
+    title: "a link whose tools come from a document that is not drawn",
+    cause: "The tools of this type are made from a file beside the stack file, and the component names none.",
+    fix: "Name the file on the component, or remove the link.",
+  },
   "W-NO-EGRESS": {
     title: "no network rule for an external component",
     cause: "Neither cidr nor namespace says where the component is, so no rule can open the way to it.",
@@ -215,6 +229,12 @@ export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>
     title: "a credential without a value",
     cause: "No source has it, and it is not ours to make.",
     fix: "Set its variable, add it to the stack's secrets file, or write a source under credentials.",
+  },
+  "W-TOOLS-UNNAMED": {
+    title: "write tools that nobody asked for by name",
+    cause:
+      "The link may write, but its write tools come from a document and are kept only when they are named.",
+    fix: "Name those that AI needs under tools of the link, or draw read.",
   },
   "W-UNLINKED": {
     title: "a component without links",

@@ -1,4 +1,5 @@
-import type { CompiledCatalog, CompiledModule } from "../catalog/compiled.ts";
+import type { CompiledCatalog, CompiledModule, CompiledTool } from "../catalog/compiled.ts";
+import type { DerivedTool, ToolFamily } from "../catalog/contract.ts";
 import type { LinkModule } from "../hook/contract.ts";
 import type { McpLink, Topology } from "../model/topology.ts";
 import { environmentPrefix, toolName, toolPrefix } from "../model/naming.ts";
@@ -20,6 +21,15 @@ function keptWriteTools(
   return new Set(writeNames(module).filter((name) => tools === null || tools.includes(rename(name))));
 }
 
+/** The tools of the link's documents; what is wrong with those was reported when the drawing was loaded. */
+function derivedTools(family: ToolFamily, link: McpLink, topology: Topology): readonly DerivedTool[] {
+  return family.derived?.tools(link, topology, () => undefined) ?? [];
+}
+
+function isKept({ effect, name }: CompiledTool, link: McpLink, rename: (name: string) => string): boolean {
+  return effect === "read" || (link.access !== "read" && link.tools?.includes(rename(name)) === true);
+}
+
 /** Resolves the link's tool module; the link's type must have one. */
 export function linkModule(catalog: CompiledCatalog, topology: Topology, link: McpLink): LinkModule {
   const type = catalog.types.get(link.component.type);
@@ -38,9 +48,16 @@ export function linkModule(catalog: CompiledCatalog, topology: Topology, link: M
     host: link.component.host ?? "",
     port: link.component.port ?? 0,
   };
+  const derived = derivedTools(family, link, topology);
+  const kept = derived.filter(({ shown }) => isKept(shown, link, rename));
+  const rows = kept.map(({ shown, row }) => ({ name: rename(shown.name), ...row }));
   const how: Specialization = {
     nameOf: (rest) => rename(`${family.prefix}${rest}`),
-    slots: { link: facts, ...family.slots(link, topology) },
+    slots: {
+      link: facts,
+      ...family.slots(link, topology),
+      ...(family.derived === undefined ? {} : { [family.derived.slot]: rows }),
+    },
     writeTools: keptWriteTools(link, module, rename),
   };
   return {
@@ -49,8 +66,11 @@ export function linkModule(catalog: CompiledCatalog, topology: Topology, link: M
     module,
     environment,
     nameOf: rename,
-    canWrite: writeNames(module).length > 0,
-    tools: specializedTools(module, how, rename),
+    canWrite: writeNames(module).length > 0 || derived.some(({ shown }) => shown.effect !== "read"),
+    tools: [
+      ...specializedTools(module, how, rename),
+      ...kept.map(({ shown }) => ({ ...shown, name: rename(shown.name) })),
+    ],
     runtime: module.runtime
       .filter(({ needs }) => needs === undefined || needs.some((tool) => how.writeTools.has(tool)))
       .map(({ path }) => path),

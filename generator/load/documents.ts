@@ -82,12 +82,14 @@ export function createDocumentReader(
   };
 }
 
-/** The same topology with its documents; what it works out late is left for later. */
-export function withDocuments(topology: Topology, documents: readonly StackDocument[]): Topology {
-  if (documents.length === 0) return topology;
+/** The same topology with what its files say; what it works out late is left for later. */
+export function withFiles(topology: Topology, files: Pick<Topology, "documents" | "ruleSets">): Topology {
+  const { documents, ruleSets } = files;
+  if (documents.length === 0 && ruleSets.length === 0) return topology;
   const own = Object.getOwnPropertyDescriptors(topology);
-  return Object.defineProperties(
-    {},
-    { ...own, documents: { value: documents, enumerable: true } },
-  ) as Topology;
+  const read = {
+    documents: { value: documents, enumerable: true },
+    ruleSets: { value: ruleSets, enumerable: true },
+  };
+  return Object.defineProperties({}, { ...own, ...read }) as Topology;
 }

@@ -11,7 +11,9 @@ import { isBlock, kindOf } from "../model/block.ts";
 import { indexLinks } from "../model/drawing.ts";
 import type { Drawing, DrawnLink } from "../model/drawing.ts";
 import { mergeEnvironment } from "./environment.ts";
-import { createDocumentReader, withDocuments } from "./documents.ts";
+import { checkDerivedTools } from "./derived-tools.ts";
+import { createDocumentReader, withFiles } from "./documents.ts";
+import { createRuleReader } from "./rule-sets.ts";
 import type { ReadDocument } from "./documents.ts";
 import { TooManyErrors, gatherFindings, locate } from "./findings.ts";
 import type { Findings } from "./findings.ts";
@@ -231,11 +233,19 @@ async function resolveStack(run: Run): Promise<LoadedStack | null> {
 async function withAllDocuments({ input, findings }: Run, stack: LoadedStack): Promise<LoadedStack> {
   if (input.documents === undefined) return stack;
   const reader = createDocumentReader(input.catalog, input.documents);
-  const base = withDocuments(stack.base, await reader.documentsOf(stack.base, findings.report));
+  const rulesOf = createRuleReader(input.documents);
+  const complete = async (topology: Topology, report: Report): Promise<Topology> => {
+    const whole = withFiles(topology, {
+      documents: await reader.documentsOf(topology, report),
+      ruleSets: await rulesOf(topology, report),
+    });
+    checkDerivedTools(whole, input, report);
+    return whole;
+  };
+  const base = await complete(stack.base, findings.report);
   const environments = new Map<string, Topology>();
   for (const [name, topology] of stack.environments) {
-    const documents = await reader.documentsOf(topology, findings.within(name));
-    environments.set(name, withDocuments(topology, documents));
+    environments.set(name, await complete(topology, findings.within(name)));
   }
   return { base, environments };
 }

@@ -131,6 +131,11 @@ function compareRules(base: AccessRules, now: AccessRules, widens: Widens): void
   }
 }
 
+function compareRuleFiles(base: Built, now: Built, widens: Widens): void {
+  const left = base.topology.server.rules.filter((file) => !now.topology.server.rules.includes(file));
+  if (left.length > 0) widens(`leaves out the rules ${left.join(", ")}`, ["components", "mcp", "rules"]);
+}
+
 /** Reports E-ENV-WIDENS for everything that `now` gives AI and the base does not. */
 export function checkWidening(base: Built, now: Built, environment: string, report: Report): void {
   const widens: Widens = (what, path) => {
@@ -147,5 +152,6 @@ export function checkWidening(base: Built, now: Built, environment: string, repo
       widens(`adds a link from mcp to ${name}`, link.path);
     }
   }
+  compareRuleFiles(base, now, widens);
   if (base.drawing.root !== now.drawing.root) compareRules(base.topology.access, now.topology.access, widens);
 }

@@ -107,12 +107,13 @@ function widest(access: Access, targets: readonly Target[], narrowed: boolean): 
   );
 }
 
-function checkTools(
+/** The names under `tools`, against the tools that the type has for this link. */
+export function checkTools(
   names: readonly string[],
   component: Component,
   type: ComponentType,
   known: readonly KnownTool[],
-  link: DrawnLink,
+  link: Pick<DrawnLink, "path">,
   report: Report,
 ): void {
   const prefix = toolPrefix(component, type);
@@ -203,7 +204,10 @@ export function buildAiLink(
   const narrowed = isBlock(link.value["only"]);
   const tools = Array.isArray(link.value["tools"]) ? textsOf(link.value, "tools") : null;
   const known = tools === null ? undefined : knownTools();
-  if (tools !== null && known !== undefined) checkTools(tools, component, type, known, link, report);
+  // Tools that a document defines are known only when it has been read.
+  const isFinal = type.tools?.derived === undefined;
+  if (tools !== null && known !== undefined && isFinal)
+    checkTools(tools, component, type, known, link, report);
   const reach = widest(access, targets, narrowed);
   const built = {
     id: `mcp->${component.name}`,

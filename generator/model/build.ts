@@ -243,6 +243,7 @@ export function buildTopology(input: BuildInput): Built {
     exports: buildExports(blockOf(root, "exports")),
     access: buildAccessRules(blockOf(root, "access")),
     documents: [],
+    ruleSets: [],
     get drawing() {
       canonical ??= canonicalDrawing(drawing, resolved, ai);
       return canonical;

@@ -200,7 +200,9 @@ function checkAiLinks(built: Built, types: Types, report: Report): void {
   }
   for (const link of built.topology.mcpLinks) {
     const { component } = link;
-    if (component.cidr !== null || Object.keys(component.podLabels).length > 0) continue;
+    // Without a host the tools stay in the server.
+    if (component.host === null || component.cidr !== null) continue;
+    if (Object.keys(component.podLabels).length > 0) continue;
     report(
       "W-NO-EGRESS",
       `no network rule can be made for "${component.name}", which runs in no pod: add the cidr of its addresses`,

@@ -1,3 +1,4 @@
+import type { RuleSet } from "./rule-sets.ts";
 /** The resolved drawing: readonly, sorted by name, every default filled in. Plain data, no behaviour. */
 
 export type Scalar = string | number | boolean;
@@ -180,6 +181,8 @@ export interface Topology {
   readonly access: AccessRules;
   /** Sorted by component, then attribute. */
   readonly documents: readonly StackDocument[];
+  /** The higher layer first, merged. */
+  readonly ruleSets: readonly RuleSet[];
   /**
    * The normalised stack file of this environment with sorted keys: the same for every way of writing the
    * same drawing.

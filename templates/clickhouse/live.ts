@@ -87,7 +87,9 @@ export async function startClickhouse(): Promise<Clickhouse> {
   principals.remove();
   for (const statement of DATA) {
     const { status, text } = await send(statement);
-    if (status !== 200) throw new Error(`${statement}: ${text}${server.log()}`);
+    if (status === 200) continue;
+    await server.stop();
+    throw new Error(`${statement}: ${text}${server.log()}`);
   }
   return { server, sql, send, stop: async () => await server.stop() };
 }

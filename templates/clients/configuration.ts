@@ -25,9 +25,11 @@ const KEY = "MCP_API_KEY";
 /** A variable of the workstation: that of the server, under the name of the stack. */
 const own = ({ variables }: Server, name: string): string => `${variables}_${name}`;
 
-/** Who called, for the audit: over stdio there is no key that could tell. */
-function caller(agent: string, user: string): Variables {
-  return { MCP_STDIO_AGENT_ID: agent, MCP_STDIO_HUMAN_ID: user };
+const TEAM = "MCP_STDIO_TEAM_ID";
+
+/** Who calls, for grants and the audit: over stdio there is no key that could tell. */
+function caller(agent: string, user: string, team: string): Variables {
+  return { MCP_STDIO_AGENT_ID: agent, MCP_STDIO_HUMAN_ID: user, [TEAM]: team };
 }
 
 function settingsOf({ settings }: Server): Variables {
@@ -61,7 +63,7 @@ export function claudeCode(server: Server): object {
         env: {
           ...Object.fromEntries(settings),
           ...credentialsOf(server, reference),
-          ...caller("claude-code", "${USER:-}"),
+          ...caller("claude-code", "${USER:-}", reference(TEAM)),
         },
       },
     },
@@ -82,7 +84,7 @@ export function cursor(server: Server): object {
         env: {
           ...settingsOf(server),
           ...credentialsOf(needed, reference),
-          ...caller("cursor", "${env:USER}"),
+          ...caller("cursor", "${env:USER}", reference(TEAM)),
         },
       },
     },
@@ -118,7 +120,7 @@ export function vscode(server: Server): object {
         env: {
           ...settingsOf(server),
           ...credentialsOf(server, reference),
-          ...caller("vscode", "${env:USER}"),
+          ...caller("vscode", "${env:USER}", reference(TEAM)),
         },
       },
     },

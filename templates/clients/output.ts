@@ -52,6 +52,7 @@ function readmeView({ source }: Topology, server: Server, address: Address): obj
       `${server.folder}/clients/claude_desktop_config.json`,
     ].join(" "),
     key: `${server.variables}_MCP_API_KEY`,
+    team: `${server.variables}_MCP_STDIO_TEAM_ID`,
     file: `~/${server.name}.env`,
     place: `${server.variables}_MCP_FOLDER`,
     needed: server.credentials

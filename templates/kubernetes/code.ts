@@ -23,8 +23,13 @@ export interface CodeMap {
 /** What a ConfigMap may hold at most; the API server refuses more. */
 const MOST_BYTES = 1024 * 1024;
 
-/** Read by people and by the image's build, never by the running server. */
-const NOT_MOUNTED: ReadonlySet<string> = new Set(["Dockerfile", "package-lock.json", "tsconfig.json"]);
+/** Read by people, by the image's build, or where nothing is mounted; never by a server in a pod of ours. */
+const NOT_MOUNTED: ReadonlySet<string> = new Set([
+  "Dockerfile",
+  "package-lock.json",
+  "policy.json",
+  "tsconfig.json",
+]);
 
 /**
  * The policy stands beside the server's folder, and in the volume below it: `../governance/policy.json` leads

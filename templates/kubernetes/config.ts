@@ -32,6 +32,24 @@ function allowedHosts(facts: Facts): readonly string[] {
   return [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, hosts.server, ...routed];
 }
 
+/** A file that operators may provide while the server runs: without its object nothing is mounted. */
+export interface OptionalFile {
+  readonly name: string;
+  readonly object: string;
+  readonly isSecret: boolean;
+  readonly folder: string;
+}
+
+const MOUNTED = "/etc/topogate";
+
+/** The hashed keys of callers, and the kill switches: neither is this output's to make, so no rollout undoes them. */
+export function optionalFiles(server: string): readonly OptionalFile[] {
+  return [
+    { name: "keys", object: `${server}-keys`, isSecret: true, folder: `${MOUNTED}/keys` },
+    { name: "switches", object: `${server}-switches`, isSecret: false, folder: `${MOUNTED}/switches` },
+  ];
+}
+
 /** What the server is told of its place in the cluster; on a workstation it has another. */
 export function placeSettings(facts: Facts): readonly Setting[] {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
@@ -40,6 +58,9 @@ export function placeSettings(facts: Facts): readonly Setting[] {
     { name: "MCP_ALLOWED_HOSTS", value: allowedHosts(facts).join(",") },
     ...(origins.length === 0 ? [] : [{ name: "MCP_ALLOWED_ORIGINS", value: origins.join(",") }]),
     { name: "MCP_BIND", value: "0.0.0.0" },
+    { name: "MCP_KEYS_FILE", value: `${MOUNTED}/keys/keys.json` },
     { name: "MCP_PORT", value: String(server.port) },
+    { name: "MCP_STATE_DIR", value: "/tmp" },
+    { name: "MCP_SWITCHES_FILE", value: `${MOUNTED}/switches/switches` },
   ];
 }

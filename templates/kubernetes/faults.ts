@@ -35,12 +35,22 @@ function reportResources({ server }: Topology, report: Report): void {
   }
 }
 
+/** A grant that the policy has no word for would be shown and never given. */
+function reportGrants(topology: Topology, facts: Facts, report: Report): void {
+  const isOperated = topology.server.delivery === "mcp-runtime";
+  for (const name of factsOf<typeof runtimePolicyHook>(facts, "runtime-policy").inexpressible) {
+    const who = isOperated ? "mcp-runtime knows" : "the policy knows";
+    const message = `${who} one team of a caller, in one word, so grant "${name}" cannot be kept: write team or group`;
+    report(isOperated ? "E-DELIVERY" : "E-SHAPE", message, ["access", "grants", name, "subject"]);
+  }
+}
+
 /** mcp-runtime's operator makes pods, routes and policies its own way; what it has no word for must not get lost. */
 function reportDelivery(topology: Topology, facts: Facts, report: Report): void {
   if (topology.server.delivery !== "mcp-runtime") return;
   const { routes } = factsOf<typeof routeHook>(facts, "route");
   const { roles } = factsOf<typeof rbacHook>(facts, "rbac");
-  const { document, inexpressible } = factsOf<typeof runtimePolicyHook>(facts, "runtime-policy");
+  const { document } = factsOf<typeof runtimePolicyHook>(facts, "runtime-policy");
   const ways = routes.filter(({ kind }) => kind === "ingress");
   if (routes.length !== 1 || ways.length !== 1) {
     const message =
@@ -52,10 +62,6 @@ function reportDelivery(topology: Topology, facts: Facts, report: Report): void 
       "mcp-runtime runs servers without rights to the Kubernetes API, which tools of a drawn link need";
     report("E-DELIVERY", message, ["components", "mcp", "delivery"]);
   }
-  for (const name of inexpressible) {
-    const message = `mcp-runtime knows one team of a caller, in one word, so grant "${name}" cannot be kept: write team or group`;
-    report("E-DELIVERY", message, ["access", "grants", name, "subject"]);
-  }
   const names = document.grants?.map(({ name }) => name) ?? [];
   if (new Set(names).size < names.length) {
     report("E-DELIVERY", "two grants have one name in Kubernetes: rename one of them", ["access", "grants"]);
@@ -65,6 +71,7 @@ function reportDelivery(topology: Topology, facts: Facts, report: Report): void 
 /** What is drawn and cannot run in a cluster as it is drawn. */
 export function reportFaults(topology: Topology, facts: Facts, report: Report): void {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
+  reportGrants(topology, facts, report);
   reportName(topology, facts, report);
   reportResources(topology, report);
   reportDelivery(topology, facts, report);

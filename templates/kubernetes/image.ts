@@ -18,7 +18,7 @@ export function directoryOf({ folder }: Workload): string {
 /** What the Dockerfile shows; without `code` the image holds libraries and programs only. */
 export function imageView(server: Workload, facts: Facts, code: readonly CodeMap[] | null): object {
   const { packages, files } = factsOf<typeof imageHook>(facts, "image");
-  // The gateway of mcp-runtime holds the policy itself.
+  // The policy comes from beside the code: nothing outside of the folder can be copied.
   const maps = (code ?? []).filter((map) => map.files.every(({ file }) => !isPolicyFile(file)));
   const folders = maps.map((map) => {
     const [first] = map.files;
@@ -27,7 +27,7 @@ export function imageView(server: Workload, facts: Facts, code: readonly CodeMap
   });
   return {
     isStandalone: code !== null,
-    folders,
+    folders: [...folders, { files: ["policy.json", "./"] }],
     base: BASE,
     directory: directoryOf(server),
     port: server.port,

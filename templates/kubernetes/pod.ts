@@ -10,9 +10,9 @@ import type { Workload } from "../../hooks/workload.ts";
 import { codeMaps, isPolicyFile } from "./code.ts";
 import type { CodeMap } from "./code.ts";
 import { checksumOf } from "./checksum.ts";
-import { placeSettings } from "./config.ts";
+import { optionalFiles, placeSettings } from "./config.ts";
+import type { Config, OptionalFile } from "./config.ts";
 import { COMMAND, directoryOf } from "./image.ts";
-import type { Config } from "./config.ts";
 
 interface Named {
   readonly name: string;
@@ -35,6 +35,7 @@ export interface Pod extends Workload {
   readonly configs: readonly string[];
   readonly settings: readonly Setting[];
   readonly secrets: readonly SecretVariable[];
+  readonly files: readonly OptionalFile[];
   /** Annotations that change when and only when what the pod is made of does. */
   readonly checksums: readonly Named[];
   readonly requests: readonly Named[];
@@ -80,10 +81,10 @@ function imageOf({ topology, facts, emitted }: PodParts): string {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
   const holdsCode = topology.server.delivery === "mcp-runtime";
   const held = holdsCode ? [...mountedFiles(codeMaps(emitted, server))] : [];
+  const beside = ["package-lock.json", holdsCode ? "policy.json" : "Dockerfile"];
   const made = new Set([
     ...held.filter((file) => !isPolicyFile(file)),
-    `${server.folder}/package-lock.json`,
-    `${server.folder}/Dockerfile`,
+    ...beside.map((file) => `${server.folder}/${file}`),
   ]);
   return `${server.name}:${checksumOf(emitted, (path) => made.has(path)).slice(0, 12)}`;
 }
@@ -112,6 +113,7 @@ function commonOf(workload: Workload, parts: PodParts): Omit<Pod, "replicas" | "
     configs: [],
     settings: [],
     secrets: [],
+    files: [],
     checksums: checksumsOf(parts.emitted, mountedFiles(code)),
     requests: quantities(REQUESTS),
     limits: quantities(LIMITS),
@@ -132,8 +134,12 @@ export function serverPod(parts: PodParts): Pod {
     hasToken: factsOf<typeof rbacHook>(facts, "rbac").roles.length > 0,
     ports: [...common.ports, ...(scrapers.length > 0 ? [{ name: "metrics", port: metricsPort }] : [])],
     configs: [config.name],
-    settings: placeSettings(facts),
+    settings: [
+      ...placeSettings(facts),
+      ...(scrapers.length > 0 ? [{ name: "MCP_METRICS_PORT", value: String(metricsPort) }] : []),
+    ],
     secrets: factsOf<typeof variablesHook>(facts, "variables").secrets,
+    files: optionalFiles(server.name),
     checksums: [...common.checksums, { name: "checksum/config", value: config.checksum }],
     requests: quantities(REQUESTS, resources?.["requests"]),
     limits: quantities(LIMITS, resources?.["limits"]),

@@ -1,6 +1,7 @@
 import { defineOutput, factsOf, npmPackage, typescriptLiteral } from "#hook";
 import type { CredentialFacts, FileSpec, Generation, LinkModule, Topology } from "#hook";
 import type registryHook from "../../hooks/registry.ts";
+import type rulesHook from "../../hooks/rules.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type contentsHook from "../../hooks/contents.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
@@ -15,7 +16,18 @@ const FRAMEWORKS = {
   fastmcp: { adapter: "adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
 } as const;
 const LIBRARIES = ["ajv"];
+/** Only servers with rules that have a condition evaluate any. */
+const CONDITIONS = "@marcbachmann/cel-js";
 const DEV_LIBRARIES = ["tsx"];
+
+type RuleFacts = ReturnType<(typeof rulesHook)["derive"]>;
+
+/** Which files of `runtime/rules/` there are: none without rules, and the conditions only where one has any. */
+function wantsRuleFile(name: string, rules: RuleFacts, { links }: Generation): boolean {
+  const asks = links.some(({ family }) => family.libraries?.includes(CONDITIONS) === true);
+  if (name === "rules/condition.ts") return asks || rules.hasConditions;
+  return asks || rules.files.length > 0;
+}
 
 /** Reserved words cannot follow from this: every name ends in `Tools`. */
 function variableOf({ link }: LinkModule): string {
@@ -41,14 +53,18 @@ function registrySource(
   facts: ReturnType<(typeof registryHook)["derive"]>,
   credentials: CredentialFacts,
   links: readonly LinkModule[],
+  rules: RuleFacts,
 ): string {
   const imports = links.map(
     (module) => `import { tools as ${variableOf(module)} } from "./${modulePath(module)}";\n`,
   );
   const { stack, environment } = topology;
   const modules = links.map(variableOf);
+  const names = rules.files.map(({ file }) => file);
+  const compile = rules.hasConditions ? ", compile: compileCondition" : "";
+  const ruleSource = `  rules: rulesIn({ folder: new URL("../governance/", import.meta.url), files: ${typescriptLiteral(names, "  ")}${compile} }),\n`;
   return `import type { Registry } from "#runtime/registry";
-${imports.join("")}
+${rules.hasConditions ? 'import { compileCondition } from "#runtime/rules/condition";\n' : ""}${names.length > 0 ? 'import { rulesIn } from "#runtime/rules/open";\n' : ""}${imports.join("")}
 /** What this server may do: the tool modules of the drawn links, and how far each tool may go. */
 export const registry: Registry = {
   stack: ${typescriptLiteral(stack)},
@@ -56,14 +72,21 @@ export const registry: Registry = {
   modules: [${modules.join(", ")}],
   allowList: ${typescriptLiteral(facts.allowList, "  ")},
   flags: ${typescriptLiteral(facts.flags, "  ")},
-  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
+${names.length > 0 ? ruleSource : ""}  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
 };
 `;
 }
 
-function runtimeFiles({ copies, links }: Generation, framework: keyof typeof FRAMEWORKS): FileSpec[] {
+function runtimeFiles(
+  generation: Generation,
+  framework: keyof typeof FRAMEWORKS,
+  rules: RuleFacts,
+): FileSpec[] {
+  const { copies, links } = generation;
   const isWanted = (name: string): boolean =>
-    !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+    name.startsWith("rules/")
+      ? wantsRuleFile(name, rules, generation)
+      : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({
@@ -81,7 +104,7 @@ function runtimeFiles({ copies, links }: Generation, framework: keyof typeof FRA
   return [...shared, ...families];
 }
 
-function packageFiles(topology: Topology, generation: Generation): FileSpec[] {
+function packageFiles(topology: Topology, generation: Generation, rules: RuleFacts): FileSpec[] {
   const { adapter, libraries } = FRAMEWORKS[topology.server.framework];
   const { packageJson, packageLock } = npmPackage(generation.lock(), {
     name: `${topology.stack}-mcp`,
@@ -91,6 +114,7 @@ function packageFiles(topology: Topology, generation: Generation): FileSpec[] {
     dependencies: [
       ...LIBRARIES,
       ...libraries,
+      ...(rules.hasConditions ? [CONDITIONS] : []),
       ...generation.links.flatMap(({ family }) => family.libraries ?? []),
     ],
     devDependencies: DEV_LIBRARIES,
@@ -115,13 +139,20 @@ function packageFiles(topology: Topology, generation: Generation): FileSpec[] {
 
 export default defineOutput({
   name: "mcp-server",
-  libraries: [...LIBRARIES, ...DEV_LIBRARIES, ...FRAMEWORKS.sdk.libraries, ...FRAMEWORKS.fastmcp.libraries],
+  libraries: [
+    ...LIBRARIES,
+    CONDITIONS,
+    ...DEV_LIBRARIES,
+    ...FRAMEWORKS.sdk.libraries,
+    ...FRAMEWORKS.fastmcp.libraries,
+  ],
   files: (topology, facts, generation) => {
     const registry = factsOf<typeof registryHook>(facts, "registry");
     const { tools, prompts, resources } = factsOf<typeof surfaceHook>(facts, "surface");
     const contents = factsOf<typeof contentsHook>(facts, "contents");
     const credentials = factsOf<typeof credentialsHook>(facts, "credentials");
     const egress = factsOf<typeof egressHook>(facts, "egress");
+    const rules = factsOf<typeof rulesHook>(facts, "rules");
     const { stack, environment } = topology;
     const lock = {
       version: 1,
@@ -133,6 +164,7 @@ export default defineOutput({
       credentials: credentials.names,
       egress: egress.targets,
       flags: registry.flags,
+      ...(rules.files.length === 0 ? {} : { rules: rules.files.map(({ file, hash }) => ({ file, hash })) }),
     };
     return [
       { kind: "copied", path: "server/main.ts", from: `${HERE}/copy/main.ts` },
@@ -142,7 +174,7 @@ export default defineOutput({
         kind: "data",
         path: "server/registry.ts",
         from: "hooks/registry.ts",
-        text: registrySource(topology, registry, credentials, generation.links),
+        text: registrySource(topology, registry, credentials, generation.links, rules),
       },
       {
         kind: "data",
@@ -152,8 +184,8 @@ export default defineOutput({
         layout: "pretty",
       },
       ...contents.files.map((file): FileSpec => ({ kind: "data", ...file })),
-      ...packageFiles(topology, generation),
-      ...runtimeFiles(generation, topology.server.framework),
+      ...packageFiles(topology, generation, rules),
+      ...runtimeFiles(generation, topology.server.framework, rules),
       ...generation.links.map((link): FileSpec => ({
         kind: "specialized",
         path: `server/${modulePath(link)}`,

@@ -59,7 +59,7 @@ async function fill(admin: MongoClient): Promise<void> {
   await shop.collection("wide").insertMany(
     Array.from({ length: 5 }, (_, index) => ({
       index,
-      body: "x".repeat(1_000_000),
+      body: "x".repeat(300_000),
       list: Array.from({ length: 5000 }, () => "y"),
     })),
   );
@@ -105,15 +105,17 @@ export async function startFerret(): Promise<Live> {
     auth: { username: "admin", password: ADMIN },
     directConnection: true,
   });
-  for (const { database, command } of commands)
-    if ("createUser" in command) await admin.db(database).command({ ...command, roles: [] });
-  await fill(admin);
-  return {
-    server,
-    admin,
-    stop: async () => {
-      await admin.close();
-      await server.stop();
-    },
+  const stop = async (): Promise<void> => {
+    await admin.close();
+    await server.stop();
   };
+  try {
+    for (const { database, command } of commands)
+      if ("createUser" in command) await admin.db(database).command({ ...command, roles: [] });
+    await fill(admin);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { server, admin, stop };
 }

@@ -10,7 +10,8 @@ import { checkCollection, objectOf, pipelineOf, updateOf } from "#runtime/mongod
 import { MAX_TEXT, documentOf } from "#runtime/mongodb/json";
 import { BATCH, pageOf, readDocuments, sampleOf } from "#runtime/mongodb/read";
 import { MAX_FIELDS, schemaOf } from "#runtime/mongodb/schema";
-import { insertOne, onlyMatch, updateOne } from "#runtime/mongodb/write";
+import { insertOne } from "#runtime/mongodb/insert";
+import { onlyMatch, updateOne } from "#runtime/mongodb/update";
 
 type Context = CallContext<Mongo>;
 type Json = Readonly<Record<string, unknown>>;

@@ -10,6 +10,7 @@ import type { LiveSearch } from "./live.ts";
 import { tools } from "./tools.ts";
 
 const HARD_LIMIT = 262_144;
+const DOCUMENTS = 300_000;
 const PASSWORD = "p w é;'\"#-of-The-Account-1";
 const LOGIN = `mcp_opensearch:${PASSWORD}`;
 
@@ -60,6 +61,10 @@ beforeAll(async () => {
   await seed(search);
   await applyAccount("opensearch", '{logs: {index: "logs-*"}, products: {}}');
   module = openModule(tools, settings());
+  // The first of everything is slow in a server that has just started.
+  for (const tool of ["os_cluster_health", "os_list_indices", "os_explain_shards"]) await module.call(tool);
+  for (const tool of ["os_get_mapping", "os_search", "os_aggregate", "os_count"])
+    await module.call(tool, { index: "logs", ...(tool === "os_get_mapping" ? {} : { query: "timeout" }) });
 });
 
 afterAll(async () => {
@@ -341,14 +346,14 @@ describe("the account on the cluster", () => {
     expect(answer.body).not.toContain("out of reach");
   });
 
-  it("a scroll cannot be gone on with, and a multi-search answers nothing of another index", async () => {
+  it("a scroll cannot be gone on with, several searches not be asked at once, and no index of its own be made", async () => {
     const begun = await search.ask("POST", "/logs-1/_search?scroll=1m", { size: 1 }, LOGIN);
     const { _scroll_id } = JSON.parse(begun.body) as { _scroll_id: string };
     expect((await search.ask("POST", "/_search/scroll", { scroll_id: _scroll_id }, LOGIN)).status).toBe(403);
     await make(search, "DELETE", "/_search/scroll", { scroll_id: _scroll_id });
     const several = await search.ask("POST", "/_msearch", '{"index":"hidden"}\n{}\n', LOGIN);
-    expect(several.body).toContain("no permissions for");
-    expect(several.body).not.toContain("out of reach");
+    expect(several.status).toBe(403);
+    expect((await search.ask("PUT", "/mcp_opensearch", {}, LOGIN)).status).toBe(403);
   });
 
   it("a role without indices sees names and health, and no document", async () => {
@@ -419,7 +424,7 @@ describe("floods", () => {
         },
       },
     });
-    for (let start = 0; start < 1_000_000; start += 25_000) {
+    for (let start = 0; start < DOCUMENTS; start += 25_000) {
       const documents = Array.from({ length: 25_000 }, (_, at) => ({
         ts: 1_700_000_000_000 + (start + at) * 60_000,
         n: start + at,
@@ -447,16 +452,16 @@ describe("floods", () => {
     await make(search, "POST", "/logs-*/_refresh");
   });
 
-  it("1 000 000 documents: searching, counting and grouping stay bounded", async () => {
+  it("300 000 documents: searching, counting and grouping stay bounded", async () => {
     const flood = { index: "logs", filters: [{ field: "level", op: "is", value: "debug" }] };
     const found = await call("os_search", { ...flood, size: 100 });
     expect(found.page).toMatchObject({ returned: 100, total: null });
-    expect((await call("os_count", flood)).data).toEqual({ count: 1_000_000 });
+    expect((await call("os_count", flood)).data).toEqual({ count: DOCUMENTS });
     const grouping = { ...flood, group_by: "host", size: 500 };
     // What the cluster makes once for a field is not part of what is measured.
     await module.call("os_aggregate", grouping);
     const grouped = await call("os_aggregate", grouping);
-    expect(grouped.data).toMatchObject({ documents: 1_000_000, in_other_groups: expect.any(Number) });
+    expect(grouped.data).toMatchObject({ documents: DOCUMENTS, in_other_groups: expect.any(Number) });
     expect(grouped.truncation).toMatchObject({ by: "rows", limit: 500 });
   });
 
@@ -469,7 +474,7 @@ describe("floods", () => {
     await expect(call("os_aggregate", { ...flood, interval: "1m" })).rejects.toMatchObject({
       code: "too_large",
     });
-    const days = await call("os_aggregate", { ...flood, interval: "1d", size: 500 });
+    const days = await call("os_aggregate", { ...flood, interval: "6h", size: 500 });
     expect(days.page).toMatchObject({ returned: 500, next_cursor: null });
     expect(days.truncation).toMatchObject({ by: "rows" });
   });

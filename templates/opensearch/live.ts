@@ -29,7 +29,10 @@ async function send(
 ): Promise<Answer> {
   const payload = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
   return await new Promise((resolve, reject) => {
-    const headers = payload === undefined ? {} : { "content-type": "application/json" };
+    // Node counts no bytes of its own for DELETE.
+    const length = Buffer.byteLength(payload ?? "");
+    const headers =
+      payload === undefined ? {} : { "content-type": "application/json", "content-length": length };
     const asked = request(
       { host: "127.0.0.1", port: server.port, method, path, ca, auth, headers },
       (response) => {

@@ -42,7 +42,14 @@ function readmeView(module: LinkModule): object {
     : `{password: env.${environment}_PASSWORD, opendistro_security_roles: ["${account}"]}`;
   const role = `${put(`${isElastic ? "role" : "roles"}/${account}`)} -d @${shellWord(`principals/${name}/role.json`)}`;
   const login = `jq -n ${shellWord(user)} | ${put(`${isElastic ? "user" : "internalusers"}/${account}`)} -d @-`;
-  return { component: name, account, role, login, indices: indicesOf(link).map(({ pattern }) => pattern) };
+  return {
+    component: name,
+    account,
+    isElastic,
+    role,
+    login,
+    indices: indicesOf(link).map(({ pattern }) => pattern),
+  };
 }
 
 /** The account of each link: a role as the cluster's own interface takes it, and the commands that make it. */

@@ -40,6 +40,10 @@ CONFIG
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none'
     # A child of this process group, so that it ends with the broker; the broker would leave a daemon behind.
     epmd -address 127.0.0.1 -port "$epmd_port" &
+    for _ in $(seq 100); do
+      epmd -port "$epmd_port" -names >/dev/null 2>&1 && break
+      sleep 0.1
+    done
     exec "$(home)sbin/rabbitmq-server"
     ;;
   *)

@@ -91,6 +91,12 @@ export async function bootServer(
       PATH: process.env["PATH"],
       MCP_PORT: "0",
       MCP_API_KEY: key,
+      // The examples grant everything to this team; where nothing is granted, it says nothing.
+      MCP_API_KEY_TEAM_ID: "sre",
+      // Suites call faster than any client should.
+      MCP_RATE_LIMIT_READ_PER_MIN: "0",
+      MCP_RATE_LIMIT_WRITE_PER_MIN: "0",
+      MCP_RATE_LIMIT_GLOBAL_PER_MIN: "0",
       ...throwAwayCredentials(folder),
       ...environment,
     },

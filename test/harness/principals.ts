@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { treeOf } from "./in-process.ts";
+import type { Documents } from "./in-process.ts";
 
 /** `principals/` of a stack as it is emitted, in a folder of its own. */
 export interface Principals {
@@ -22,11 +23,11 @@ function commandsOf(markdown: string): string {
     .join("\n");
 }
 
-export async function emitPrincipals(stack: string): Promise<Principals> {
+export async function emitPrincipals(stack: string, documents?: Documents): Promise<Principals> {
   const folder = mkdtempSync(join(tmpdir(), "topogate-principals-"));
   // What is made here may be read by a server that has given up being root.
   chmodSync(folder, 0o755);
-  const tree = await treeOf(stack);
+  const tree = await treeOf(stack, "stack", documents);
   for (const [path, { text }] of tree) {
     if (!path.startsWith("principals/")) continue;
     mkdirSync(dirname(join(folder, path)), { recursive: true });

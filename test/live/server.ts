@@ -97,7 +97,7 @@ export async function startLive(
     }
     rmSync(folder, { recursive: true, force: true });
   };
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 180_000;
   while (!(await answers(port))) {
     if (child.exitCode !== null || performance.now() > deadline) {
       await stop();

@@ -22,7 +22,7 @@ describe("the code as Kubernetes mounts it: one projected volume, node_modules o
     [output, container] = [found, pod.containers[0]];
     // Node 20 runs TypeScript through tsx, which the image with its newer Node does without.
     mounted = mountPod(output, pod, process.execPath, true);
-    running = await mounted.start({ MCP_PORT: "0" });
+    running = await mounted.start({ MCP_PORT: "0", MCP_API_KEY_TEAM_ID: "sre" });
   });
   afterAll(async () => {
     await running.stop();

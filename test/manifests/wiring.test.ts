@@ -8,12 +8,34 @@ import type { Output } from "./stacks.ts";
 
 /** Variables of the runtime that an operator may set; a pod does well without them. */
 const OPTIONAL = new Set([
+  "MCP_APPROVALS_PORT",
   "MCP_APPROVAL_MODE",
+  "MCP_AUDIT_ANCHOR_EVERY",
   "MCP_AUDIT_FILE",
+  "MCP_AUDIT_KEY_FILE",
+  "MCP_AUDIT_MAX_BYTES",
+  "MCP_BUNDLE_FILE",
+  "MCP_BUNDLE_KEY_FILE",
+  "MCP_APPROVAL_TWO_PERSON",
+  "MCP_ADMIN_API_KEY",
+  // Whom the one key stands for.
+  "MCP_API_KEY_AGENT_ID",
+  "MCP_API_KEY_HUMAN_ID",
+  "MCP_API_KEY_TEAM_ID",
+  "MCP_AGENT_DISPATCH_ENABLED",
+  "MCP_GATEWAY_ENABLED",
+  "MCP_RATE_LIMIT_BURST",
+  "MCP_RATE_LIMIT_GLOBAL_PER_MIN",
+  "MCP_RATE_LIMIT_READ_PER_MIN",
+  "MCP_RATE_LIMIT_WRITE_PER_MIN",
   "MCP_MAX_RESULT_BYTES",
+  // Only with a link from what reads metrics.
+  "MCP_METRICS_PORT",
   // For a workstation, where nobody sends a key.
   "MCP_STDIO_AGENT_ID",
   "MCP_STDIO_HUMAN_ID",
+  "MCP_STDIO_ROLE",
+  "MCP_STDIO_TEAM_ID",
   // Only with a route that pages of other hosts use.
   "MCP_ALLOWED_ORIGINS",
   // Of the agent: names beside those that it has in the drawing.
@@ -177,8 +199,9 @@ describe.each(["hello", "shop", "shop.dev", "shop.prod", "sre", "sre.staging"])(
       const files = [...output.tree.keys()]
         .filter((path) => path.startsWith("server/"))
         .map((path) => path.slice("server/".length));
-      const onlyForPeople = ["Dockerfile", "package-lock.json", "tsconfig.json"];
-      expect(mounted.sort()).toEqual(files.filter((path) => !onlyForPeople.includes(path)).sort());
+      const onlyForPeople = ["Dockerfile", "package-lock.json", "policy.json", "tsconfig.json"];
+      const expected = files.filter((path) => !onlyForPeople.includes(path));
+      expect(mounted.sort()).toEqual([...expected, "governance/policy.json"].sort());
       for (const [path, text] of sources(output, "server")) {
         for (const [, specifier] of text.matchAll(/from "(#runtime\/[^"]+|\.\/[^"]+)"/g)) {
           const target = (specifier ?? "")

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,12 +7,13 @@ import { join } from "node:path";
 import type { CreateAdapter } from "#runtime/adapter";
 import { createAdapter as fastmcp } from "#runtime/adapter-fastmcp";
 import { createAdapter as sdk } from "#runtime/adapter-sdk";
+import type { PolicyDocument } from "#runtime/policy-document";
 import type { Registry } from "#runtime/registry";
 import { startServer } from "#runtime/server";
 import type { AdapterName } from "./emitted.ts";
 import { createWitness } from "./notes.ts";
 import type { Witness } from "./notes.ts";
-import { surfaceOf, testRegistry } from "./stack.ts";
+import { policyOf, surfaceOf, testRegistry } from "./stack.ts";
 
 export const CREATE: Readonly<Record<AdapterName, CreateAdapter>> = { sdk, fastmcp };
 
@@ -78,14 +79,8 @@ export async function ask(port: number, question: HttpQuestion): Promise<HttpAns
   });
 }
 
-export interface Booted {
-  readonly port: number;
-  readonly key: string;
-  readonly witness: Witness;
-  readonly audit: () => readonly AuditRow[];
-  /** The rows that were written since the last time this was asked. */
-  readonly newRows: () => Promise<readonly AuditRow[]>;
-  /** POST /mcp as a well-behaved client of the 2025 era, with a session where there is one. */
+/** One caller, as a well-behaved client of the 2025 era, with a session where there is one. */
+export interface TestClient {
   rpc(
     method: string,
     params?: Json,
@@ -98,6 +93,19 @@ export interface Booted {
     args?: Json,
     options?: { readonly signal?: AbortSignal; readonly id?: number },
   ): Promise<Json>;
+}
+
+export interface Booted extends TestClient {
+  readonly approvalsPort: number;
+  readonly metricsPort: number | null;
+  readonly port: number;
+  readonly key: string;
+  readonly witness: Witness;
+  readonly audit: () => readonly AuditRow[];
+  /** The rows that were written since the last time this was asked. */
+  readonly newRows: () => Promise<readonly AuditRow[]>;
+  /** Puts another policy in place of the one that is enforced, as a whole. */
+  replacePolicy(text: string): void;
   close(): Promise<void>;
 }
 
@@ -105,7 +113,9 @@ function rowsIn(file: string): readonly AuditRow[] {
   return readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => (JSON.parse(line) as { payload: Json }).payload);
+    .map((line) => JSON.parse(line) as { event_type: string; payload: Json })
+    .filter(({ event_type: event }) => event === "mcp.request")
+    .map(({ payload }) => payload);
 }
 
 export const INITIALIZE = {
@@ -115,32 +125,9 @@ export const INITIALIZE = {
 };
 export const PASSWORD = 'n0tes/Pass+w0rd "quoted" & long';
 
-/** A server in this process, on a free port, with its audit in a file. */
-export async function boot(
-  adapter: AdapterName,
-  environment: Readonly<Record<string, string>> = {},
-  change: (registry: Registry) => Registry = (registry) => registry,
-): Promise<Booted> {
-  const folder = mkdtempSync(join(tmpdir(), "topogate-audit-"));
-  const file = join(folder, "audit.jsonl");
-  const key = newKey();
-  const witness = createWitness();
-  const registry = change(testRegistry(witness));
-  const server = await startServer({
-    registry,
-    surface: surfaceOf(registry),
-    environment: {
-      MCP_API_KEY: key,
-      MCP_PORT: "0",
-      MCP_AUDIT_FILE: file,
-      MCP_NOTES_PASSWORD: PASSWORD,
-      ...environment,
-    },
-    adapter: CREATE[adapter],
-  });
-  const port = server.port ?? 0;
+/** A client with a key of its own; `headers` go with every request. */
+export function connectAs(port: number, key: string, headers: OutgoingHttpHeaders = {}): TestClient {
   let nextId = 0;
-  let seen = 0;
   let session: OutgoingHttpHeaders | undefined;
 
   const post = async (message: Json, signal?: AbortSignal): Promise<HttpAnswer> =>
@@ -150,6 +137,7 @@ export async function boot(
         authorization: `Bearer ${key}`,
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
+        ...headers,
         ...session,
       },
       body: JSON.stringify({ jsonrpc: "2.0", ...message }),
@@ -162,11 +150,58 @@ export async function boot(
     const id = headers["mcp-session-id"];
     session = typeof id === "string" ? { "mcp-session-id": id } : {};
   };
-  const rpc: Booted["rpc"] = async (method, params = {}, options = {}) => {
+  const rpc: TestClient["rpc"] = async (method, params = {}, options = {}) => {
     await open();
     nextId += 1;
     return (await post({ id: options.id ?? nextId, method, params }, options.signal)).json;
   };
+  return {
+    rpc,
+    notify: async (method, params) => {
+      await open();
+      return (await post({ method, params })).status;
+    },
+    call: async (name, args = {}, options = {}) => {
+      const { result, error } = await rpc("tools/call", { name, arguments: args }, options);
+      return (result ?? { error }) as Json;
+    },
+  };
+}
+
+/** A server in this process, on a free port, with its audit in a file. */
+export async function boot(
+  adapter: AdapterName,
+  environment: Readonly<Record<string, string>> = {},
+  change: (registry: Registry) => Registry = (registry) => registry,
+  policy: Partial<PolicyDocument> = {},
+): Promise<Booted> {
+  const folder = mkdtempSync(join(tmpdir(), "topogate-audit-"));
+  const file = environment["MCP_AUDIT_FILE"] ?? join(folder, "audit.jsonl");
+  const key = newKey();
+  const witness = createWitness();
+  const registry = change(testRegistry(witness));
+  const policyFile = join(folder, "policy.json");
+  writeFileSync(policyFile, JSON.stringify(policyOf(registry, policy)));
+  const server = await startServer({
+    registry,
+    surface: surfaceOf(registry),
+    policyFile,
+    environment: {
+      MCP_API_KEY: key,
+      MCP_PORT: "0",
+      MCP_AUDIT_FILE: file,
+      MCP_NOTES_PASSWORD: PASSWORD,
+      MCP_RATE_LIMIT_READ_PER_MIN: "0",
+      MCP_RATE_LIMIT_WRITE_PER_MIN: "0",
+      MCP_RATE_LIMIT_GLOBAL_PER_MIN: "0",
+      ...environment,
+    },
+    adapter: CREATE[adapter],
+  });
+  const port = server.port ?? 0;
+  const client = connectAs(port, key);
+  let seen = 0;
+
   const newRows = async (): Promise<readonly AuditRow[]> => {
     // Rows are written when the server sees the end of its response, a moment after the client does.
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -178,18 +213,16 @@ export async function boot(
 
   return {
     port,
+    metricsPort: server.metricsPort,
+    approvalsPort: server.approvalsPort ?? 0,
     key,
     witness,
     audit: () => rowsIn(file),
     newRows,
-    rpc,
-    notify: async (method, params) => {
-      await open();
-      return (await post({ method, params })).status;
-    },
-    call: async (name, args = {}, options = {}) => {
-      const { result, error } = await rpc("tools/call", { name, arguments: args }, options);
-      return (result ?? { error }) as Json;
+    ...client,
+    replacePolicy: (text) => {
+      writeFileSync(`${policyFile}.new`, text);
+      renameSync(`${policyFile}.new`, policyFile);
     },
     close: async () => {
       await server.close();

@@ -299,7 +299,7 @@ describe.each(ADAPTERS)("calls over %s", (adapter) => {
 
   it("runs four calls of a link at once, lets sixteen wait, and turns the rest away", async () => {
     const calls = Array.from({ length: 25 }, (_, at) =>
-      server.call("notes_slow", { ms: 200, tag: `crowd ${at}` }),
+      server.call("notes_slow", { ms: 1_000, tag: `crowd ${at}` }),
     );
     const codes = (await Promise.all(calls)).map((result) => structured(result)["code"] ?? "done");
     expect(codes.filter((code) => code === "done")).toHaveLength(20);

@@ -119,7 +119,7 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
     ]);
     machine = {
       folder: work.folder,
-      variables: { ...Object.fromEntries(values), USER: "ada" },
+      variables: { ...Object.fromEntries(values), USER: "ada", [`${prefix}_MCP_STDIO_TEAM_ID`]: "sre" },
       answers: Object.fromEntries(
         values.map(([name, value]) => [name.toLowerCase().replaceAll("_", "-"), value]),
       ),
@@ -143,7 +143,7 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
 
   it("claude_desktop_config.json: starts from any folder once its paths are filled in", async () => {
     const credentials = Object.entries(throwAwayCredentials(work.path("out", stack)));
-    const lines = credentials.map(([name, value]) => `${name}=${value}\n`);
+    const lines = [...credentials, ["MCP_STDIO_TEAM_ID", "sre"]].map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(join(elsewhere, `${stack}.env`), lines.join(""), { mode: 0o600 });
     const command = /^ {4}(sed .*)$/m.exec(text("README.md"))?.[1] ?? "";
     const env = { PATH: process.env["PATH"], HOME: elsewhere };

@@ -11,7 +11,7 @@ import type { Booted, Json } from "./boot.ts";
 import { ADAPTERS } from "./emitted.ts";
 import { createWitness } from "./notes.ts";
 import { GUIDE, withShelf } from "./shelf.ts";
-import { surfaceOf, testRegistry } from "./stack.ts";
+import { policyFileOf, surfaceOf, testRegistry } from "./stack.ts";
 
 const PASSWORD = "sh3lf-Passw0rd-in-use";
 
@@ -238,6 +238,7 @@ describe("the pins of resources and prompts", () => {
     const server = await startServer({
       registry,
       surface: change(surfaceOf(registry)),
+      policyFile: policyFileOf(registry),
       environment: { MCP_API_KEY: newKey(), MCP_PORT: "0" },
       adapter: CREATE.sdk,
     });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createWitness } from "./notes.ts";
-import { surfaceOf, testRegistry } from "./stack.ts";
+import { policyOf, surfaceOf, testRegistry } from "./stack.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 const TEMPLATE = join(REPOSITORY, "templates/mcp-server");
@@ -35,7 +35,9 @@ export function emitServer(adapter: AdapterName): EmittedServer {
   for (const file of ["notes.ts", "stack.ts"])
     cpSync(join(REPOSITORY, "test/server", file), join(folder, file));
   writeFileSync(join(folder, "registry.ts"), REGISTRY);
-  const surface = surfaceOf(testRegistry(createWitness()));
+  const registry = testRegistry(createWitness());
+  const surface = surfaceOf(registry);
+  writeFileSync(join(folder, "policy.json"), JSON.stringify(policyOf(registry)));
   writeFileSync(join(folder, "surface.lock.json"), JSON.stringify({ version: 1, ...surface }));
   const imports = { "#adapter": `./runtime/adapter-${adapter}.ts`, "#runtime/*": "./runtime/*.ts" };
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "emitted", type: "module", imports }));

@@ -26,13 +26,16 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
     readFileSync(auditFile(), "utf8")
       .trim()
       .split("\n")
-      .map((line) => (JSON.parse(line) as { payload: Json }).payload);
+      .map((line) => JSON.parse(line) as { event_type: string; payload: Json })
+      .filter(({ event_type: event }) => event === "mcp.request")
+      .map(({ payload }) => payload);
   const environment = (): Record<string, string> => ({
     PATH: process.env["PATH"] ?? "",
     MCP_AUDIT_FILE: auditFile(),
     MCP_NOTES_PASSWORD: PASSWORD,
     MCP_NOTES_WRITE_ACCESS: "true",
     MCP_STDIO_HUMAN_ID: "ada",
+    MCP_STDIO_ROLE: "operator",
   });
   const stdio = (): { command: string; args: string[]; env: Record<string, string>; stderr: "pipe" } => ({
     command: process.execPath,

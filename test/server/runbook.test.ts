@@ -25,6 +25,8 @@ beforeAll(() => {
   work.draw("stack", STACK);
   work.generate();
   runbook = readFileSync(join(folder, "docs/RUNBOOK.md"), "utf8");
+  const anchor = { payload: { seq: 7, hash: "0".repeat(64) } };
+  writeFileSync(work.path("cut.jsonl.anchor"), JSON.stringify(anchor));
 });
 afterAll(() => work.remove());
 
@@ -44,7 +46,7 @@ function firstCells(text: string, head: string): readonly string[] {
 function wordsIn(file: string, after: string, before: string): readonly string[] {
   const source = readFileSync(join(ROOT, "templates/mcp-server/runtime", file), "utf8");
   const part = source.slice(source.indexOf(after), source.indexOf(before));
-  return [...new Set([...part.matchAll(/"([a-z_]+)"/g)].map(([, word]) => word ?? ""))].sort();
+  return [...new Set([...part.matchAll(/"([a-z_-]+)"/g)].map(([, word]) => word ?? ""))].sort();
 }
 
 describe("the tables of the runbook are those of the code", () => {
@@ -70,6 +72,8 @@ describe("a server that does not start says what the runbook lists", () => {
     "must be true or false": { MCP_VALKEY_WRITE_ACCESS: "yes" },
     "surface.lock.json": {},
     "MCP_AUDIT_FILE cannot be opened": { MCP_AUDIT_FILE: "/nowhere/audit.jsonl" },
+    "records are missing": { MCP_AUDIT_FILE: work.path("cut.jsonl") },
+    "MCP_AUDIT_KEY_FILE cannot be read": { MCP_AUDIT_KEY_FILE: "/nowhere/audit.key" },
     "must be a whole number": { MCP_VALKEY_PORT: "six" },
     EADDRINUSE: {},
   };

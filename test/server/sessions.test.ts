@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdapter } from "#runtime/adapter-sdk";
 import { openAudit } from "#runtime/audit";
+import { readAuditSettings } from "#runtime/audit-settings";
 import { createFrontDoor } from "#runtime/front-door";
+import { presentedKey, principalOf } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
@@ -15,7 +17,7 @@ import { openTools } from "#runtime/tool-index";
 import { ask, INITIALIZE, newKey } from "./boot.ts";
 import type { HttpAnswer } from "./boot.ts";
 import { createWitness } from "./notes.ts";
-import { testRegistry } from "./stack.ts";
+import { everythingGranted, testRegistry, unhindered } from "./stack.ts";
 
 /** A server with two principals, put together by hand because the environment holds one key. */
 async function bootForTwo(): Promise<{
@@ -27,9 +29,12 @@ async function bootForTwo(): Promise<{
   const redactor = createRedactor();
   const tools = openTools(registry, {}, redactor.learn);
   const flags = new Set<string>();
-  const audit = openAudit("test", "/dev/null");
+  const audit = openAudit("test", readAuditSettings({ MCP_AUDIT_FILE: "/dev/null" }));
   const pipeline = createPipeline({
     flags,
+    tools,
+    policy: everythingGranted,
+    ...unhindered,
     audit,
     redactor,
     approvalForWrites: false,
@@ -40,6 +45,8 @@ async function bootForTwo(): Promise<{
       registry,
       tools,
       flags,
+      policy: everythingGranted,
+      switches: unhindered.switches,
       pipeline,
       contentPipeline: pipeline,
       inFlight: createInFlight(),
@@ -48,13 +55,30 @@ async function bootForTwo(): Promise<{
   const keys = [newKey(), newKey()] as const;
   const apiKeys = keys.map((key, at) => ({
     digest: createHash("sha256").update(key).digest(),
-    principal: { id: `key:${at}`, human: null, agent: null, team: null },
+    principal: {
+      id: `key:${at}`,
+      human: null,
+      agent: null,
+      team: null,
+      role: "operator" as const,
+      delegated: false,
+      session: null,
+    },
   }));
   const server = createFrontDoor({
     settings: readServerSettings({}),
-    keys: apiKeys,
+    tls: undefined,
+    callers: {
+      identify: (request) => {
+        const principal = principalOf(presentedKey(request) ?? "", apiKeys);
+        return principal === undefined ? undefined : { principal, ignored: [] };
+      },
+    },
     audit,
     adapter,
+    policy: everythingGranted,
+    switches: unhindered.switches,
+    approvals: async () => ({ status: 404, body: {} }),
     isOpen: () => true,
   });
   server.listen(0, "127.0.0.1");

@@ -1,4 +1,13 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promptDigest, resourceDigest, toolDigest } from "#runtime/digest";
+import { UNAVAILABLE } from "#runtime/policy";
+import { revisionOf } from "#runtime/policy-document";
+import type { PolicyDocument, PolicyTool } from "#runtime/policy-document";
+import type { PolicyGate } from "#runtime/policy-gate";
+import { embeddedProposals } from "#runtime/proposal-store";
+import { createProposals } from "#runtime/proposals";
 import type { AllowedTool, Registry } from "#runtime/registry";
 import type { Surface } from "#runtime/surface";
 import { memoModule, notesModule, READ_TOOLS } from "./notes.ts";
@@ -62,3 +71,65 @@ export function surfaceOf(registry: Registry): Surface {
     }),
   };
 }
+
+const TRUST = { read: "low", propose: "medium", write: "high" } as const;
+const EFFECTS = { read: "read", additive: "write", destructive: "destructive" } as const;
+
+/** The policy that generation would have written for a registry: without grants of its own, whoever holds a key. */
+export function policyOf(registry: Registry, more: Partial<PolicyDocument> = {}): PolicyDocument {
+  const effects = new Map(
+    registry.modules.flatMap(({ tools }) =>
+      tools.map(({ name, effect }) => [name, EFFECTS[effect]] as const),
+    ),
+  );
+  const tools = Object.entries(registry.allowList).map(([name, { access }]): PolicyTool => ({
+    name,
+    required_trust: TRUST[access],
+    side_effect: effects.get(name) ?? "read",
+  }));
+  const document = {
+    schema_version: "v1",
+    revision: "",
+    server: { name: `${registry.stack}-mcp`, namespace: registry.stack },
+    policy: { mode: "allow-list" as const, default_decision: "deny" as const, policy_version: "v1" },
+    session: {},
+    tools,
+    grants: [
+      {
+        name: "any-key",
+        agent_id: "*",
+        max_trust: "high" as const,
+        allowed_side_effects: ["read", "write", "destructive"] as const,
+      },
+    ],
+    ...more,
+  };
+  return { ...document, revision: revisionOf(document) };
+}
+
+/** The policy in a file of its own. */
+export function policyFileOf(registry: Registry): string {
+  const file = join(mkdtempSync(join(tmpdir(), "topogate-policy-")), "policy.json");
+  writeFileSync(file, JSON.stringify(policyOf(registry)));
+  return file;
+}
+
+/** Every switch on, and no limit. */
+export const unhindered = {
+  proposals: createProposals(embeddedProposals(undefined), { twoPerson: true, entryOf: () => undefined }),
+  switches: { off: () => undefined },
+  rates: { take: async () => 0 },
+  rateSettings: { read: 0, write: 0, global: 0, burst: 1 },
+} as const;
+
+/** For what is put together by hand, and is about something else. */
+export const everythingGranted: PolicyGate = {
+  decide: () => ({
+    decision: { ...UNAVAILABLE, allowed: true, status: 200, reason: "allowed" },
+    revision: "",
+  }),
+  isFor: () => true,
+  revision: () => "",
+  isReady: () => true,
+  status: () => ({}),
+};

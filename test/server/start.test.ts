@@ -7,7 +7,7 @@ import { parseSurface } from "#runtime/surface";
 import type { Surface } from "#runtime/surface";
 import { ask, boot, CREATE, newKey } from "./boot.ts";
 import { createWitness } from "./notes.ts";
-import { surfaceOf, testRegistry } from "./stack.ts";
+import { policyFileOf, surfaceOf, testRegistry } from "./stack.ts";
 
 interface Change {
   readonly environment?: Record<string, string | undefined>;
@@ -24,6 +24,7 @@ async function start({
   return await startServer({
     registry,
     surface: surface(surfaceOf(registry)),
+    policyFile: policyFileOf(registry),
     environment: { MCP_API_KEY: newKey(), MCP_PORT: "0", ...environment },
     adapter: CREATE.sdk,
   });
@@ -103,6 +104,7 @@ describe("start", () => {
     const server = await startServer({
       registry,
       surface: surfaceOf(registry),
+      policyFile: policyFileOf(registry),
       environment,
       adapter: CREATE.sdk,
     });

@@ -61,7 +61,7 @@ async function tryStack(stack: string, name: string, bin: string): Promise<void>
     if (code === 0 || !refused.output().includes("MCP_API_KEY"))
       throw new Error(`started without a key: ${refused.output()}`);
     const key = newKey();
-    const server = start(folder, bin, { ...credentials, MCP_API_KEY: key });
+    const server = start(folder, bin, { ...credentials, MCP_API_KEY: key, MCP_API_KEY_TEAM_ID: "sre" });
     const client = await connectClient({ url: new URL(`http://127.0.0.1:${await server.port}/mcp`), key });
     const { tools } = await client.listTools();
     await client.close();

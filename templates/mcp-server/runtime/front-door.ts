@@ -1,22 +1,34 @@
-import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Adapter } from "#runtime/adapter";
+import { APPROVAL_METHODS } from "#runtime/approval-routes";
+import type { ApprovalRoutes } from "#runtime/approval-routes";
 import type { Audit } from "#runtime/audit";
+import type { Callers } from "#runtime/callers";
 import { openExchange } from "#runtime/exchange";
 import type { Exchange } from "#runtime/exchange";
+import { shortDigest } from "#runtime/digest";
 import { foreignHeader } from "#runtime/host-guard";
-import { authenticate } from "#runtime/identity";
-import type { ApiKeys } from "#runtime/identity";
+import type { Principal } from "#runtime/identity";
 import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
-import type { DoorReason } from "#runtime/reason";
+import { traceInBody, traceOf } from "#runtime/trace";
+import type { PolicyGate } from "#runtime/policy-gate";
+import type { DoorReason, SwitchReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
+import type { Switches } from "#runtime/switches";
+import { createListener, isCertified } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
 
 export interface FrontDoorParts {
   readonly settings: ServerSettings;
-  readonly keys: ApiKeys;
+  /** In the open without it. */
+  readonly tls: TlsFiles | undefined;
+  readonly callers: Pick<Callers, "identify">;
   readonly audit: Audit;
   readonly adapter: Adapter;
+  readonly approvals: ApprovalRoutes;
+  readonly switches: Switches;
+  readonly policy: Pick<PolicyGate, "isReady" | "status">;
   /** False while the server is shutting down. */
   readonly isOpen: () => boolean;
 }
@@ -25,7 +37,10 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/mcp": ["POST", "GET", "DELETE"],
   "/health": ["GET"],
   "/ready": ["GET"],
+  "/config/status": ["GET"],
+  ...APPROVAL_METHODS,
 };
+const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 const TIMEOUTS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -56,7 +71,7 @@ function answerJson(
 /** Answers without having read the body; a client that goes on sending is cut off after a moment. */
 function turnAway(
   visit: Visit,
-  reason: DoorReason,
+  reason: DoorReason | SwitchReason,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
@@ -121,14 +136,44 @@ async function answerPost(visit: Visit, parts: FrontDoorParts): Promise<void> {
     return turnAway(visit, reason, status, rpcError(code, message));
   }
   const method = methodOf(body.value);
-  if (method !== undefined) exchange.note({ method });
+  const trace = traceInBody(body.value);
+  exchange.note({ ...(method === undefined ? {} : { method }), ...(trace === undefined ? {} : { trace }) });
   await passToAdapter(visit, parts, body.value);
+}
+
+/** The routes of people: JSON there and back, and no protocol of a library. */
+async function answerApproval(
+  visit: Visit,
+  parts: FrontDoorParts,
+  by: Principal,
+  path: string,
+): Promise<void> {
+  const { request, response, exchange } = visit;
+  const isRead = request.method === "GET";
+  if (!isRead && !isJson(request.headers["content-type"]))
+    return turnAway(visit, "rpc_inspection_failed", 415, { error: "Content-Type must be application/json" });
+  const read = isRead ? { value: {} } : await readJsonBody(request, response);
+  if ("fault" in read) {
+    const { status, message } = read.fault;
+    const reason = status === 413 ? "body_too_large" : "rpc_inspection_failed";
+    return turnAway(visit, reason, status, { error: message });
+  }
+  const { status, body } = await parts.approvals({
+    path,
+    search: request.url?.split("?", 2)[1] ?? "",
+    body: read.value as Readonly<Record<string, unknown>>,
+    by,
+    exchange,
+    signal: departureOf(response),
+  });
+  answerJson(visit, status, body);
 }
 
 function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): void {
   if (path === "/health") return answerJson(visit, 200, { status: "ok" });
-  if (parts.isOpen()) return answerJson(visit, 200, { status: "ready" });
-  answerJson(visit, 503, { status: "shutting down" });
+  if (!parts.isOpen()) return answerJson(visit, 503, { status: "shutting down" });
+  if (parts.policy.isReady()) return answerJson(visit, 200, { status: "ready" });
+  answerJson(visit, 503, { status: "no valid policy" });
 }
 
 /** The order of every HTTP request. Nothing is read from a body before its sender is known. */
@@ -147,9 +192,13 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { allow: methods.join(", ") },
     );
   }
-  if (path !== "/mcp") return answerProbe(visit, path, parts);
-  const principal = authenticate(request, parts.keys);
-  if (principal === undefined) {
+  if (PROBES.has(path)) return answerProbe(visit, path, parts);
+  const off = path === "/config/status" ? undefined : parts.switches.off();
+  if (off !== undefined) return turnAway(visit, off, off === "feature-disabled" ? 503 : 403, { error: off });
+  if (!isCertified(request.socket, parts.tls))
+    return turnAway(visit, "missing_client_certificate", 401, { error: "Unauthorised" });
+  const identified = parts.callers.identify(request);
+  if (identified === undefined) {
     return turnAway(
       visit,
       "unauthenticated",
@@ -158,17 +207,22 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { "www-authenticate": "Bearer" },
     );
   }
-  exchange.note({ principal });
+  exchange.note(identified);
+  const session = request.headers["mcp-session-id"];
+  if (typeof session === "string") exchange.note({ mcpSession: shortDigest(session) });
   if (!parts.isOpen()) {
     return turnAway(visit, "shutting_down", 503, { error: "Shutting down" }, { connection: "close" });
   }
+  if (path === "/config/status") return answerJson(visit, 200, parts.policy.status());
+  if (Object.hasOwn(APPROVAL_METHODS, path))
+    return await answerApproval(visit, parts, identified.principal, path);
   if (request.method === "POST") return await answerPost(visit, parts);
   await passToAdapter(visit, parts, undefined);
 }
 
 /** A probe that is answered as usual says nothing about anybody's access, and comes every few seconds. */
 function isUneventful(path: string, status: number): boolean {
-  return path !== "/mcp" && (status === 200 || status === 503);
+  return PROBES.has(path) && (status === 200 || status === 503);
 }
 
 async function receive(
@@ -180,6 +234,8 @@ async function receive(
   const visit: Visit = { request, response, exchange: openExchange(parts.audit) };
   const { socket } = request;
   const writtenBefore = socket.bytesWritten;
+  const trace = traceOf(request.headers["traceparent"]);
+  if (trace !== undefined) visit.exchange.note({ trace });
   visit.exchange.note({ method: plainText(`${request.method} ${path}`.slice(0, 128)) });
   response.once("close", () => {
     const status = response.writableFinished ? response.statusCode : 499;
@@ -201,7 +257,8 @@ async function receive(
 export function createFrontDoor(parts: FrontDoorParts): Server {
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
     void receive(request, response, parts);
-  const server = createServer({ ...TIMEOUTS, maxHeaderSize: 16_384 }, onRequest);
+  const options = { ...TIMEOUTS, maxHeaderSize: 16_384 };
+  const server = createListener(options, parts.tls, true, onRequest);
   // Without this listener Node would invite a body before its sender is known.
   server.on("checkContinue", onRequest);
   server.maxConnections = 2_000;

@@ -12,8 +12,8 @@ export interface Body {
   json(): unknown;
 }
 
-/** Reads the whole body, or gives up at `MAX_BODY_BYTES` with `too_large`. */
-export async function bodyOf(response: Response): Promise<Body> {
+/** Reads the body to its end, or until a piece is the last that is wanted, or gives up at `MAX_BODY_BYTES` with `too_large`. */
+export async function bodyOf(response: Response, until?: (chunk: Uint8Array) => boolean): Promise<Body> {
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
     throw new ToolFault("upstream_unavailable", `the service answered with a redirect (${response.status})`, {
@@ -31,6 +31,7 @@ export async function bodyOf(response: Response): Promise<Body> {
       });
     }
     chunks.push(chunk);
+    if (until?.(chunk) === true) break;
   }
   const bytes = Buffer.concat(chunks);
   const text = bytes.toString("utf8");

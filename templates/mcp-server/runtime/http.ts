@@ -5,6 +5,7 @@
 import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
 import { bodyOf, explain } from "#runtime/http-answer";
+import type { Body } from "#runtime/http-answer";
 import { readLines } from "#runtime/http-lines";
 import { send } from "#runtime/http-transport";
 import type { TlsFiles } from "#runtime/http-transport";
@@ -39,12 +40,12 @@ type QueryValue = string | number | boolean | readonly string[] | undefined;
 export interface HttpRequest {
   /** Segments of the path below the base; each is escaped, none can climb. */
   readonly path: readonly string[];
+  /** The path ends in a slash, which many services tell apart. */
+  readonly endsInSlash?: boolean;
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly signal: AbortSignal;
   /** Left out: GET, or POST when there is a body. */
   readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Fixed by the tool, never by its caller: a range, a condition. */
-  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
@@ -54,16 +55,25 @@ export interface HttpRequest {
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
-  /** The answer is taken as it is sent, not unpacked when its `content-encoding` says that it is packed. */
-  readonly verbatim?: true;
+  /** Names from the drawing or the code, never from a caller; a value that no header can carry is refused. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sees each piece of an answer that the service may keep open; true ends the reading. */
+  readonly until?: (chunk: Uint8Array) => boolean;
   /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
 
-function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
+export interface HttpOptions {
+  readonly scheme?: "http" | "https";
+  /** In front of every path, when no `URL` is given. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function baseOf(link: LinkFacts, settings: Settings, { scheme = "http", path = "" }: HttpOptions): URL {
   const written = settings.text(
     "URL",
-    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}`,
+    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}${path}`,
   );
   const variable = `${link.env}_URL`;
   if (!URL.canParse(written))
@@ -132,13 +142,9 @@ function tlsOf(link: LinkFacts, settings: Settings): TlsFiles {
  * Reads `URL`, `TOKEN` or `TOKEN_FILE` or `USER` and `PASSWORD`, and `CA_FILE`, `CERT_FILE` and `KEY_FILE` of the
  * link; without a `URL`, the drawn host and port. No file is read before the first request.
  */
-export function openHttp(
-  link: LinkFacts,
-  settings: Settings,
-  options: { readonly scheme?: "http" | "https"; readonly headers?: Readonly<Record<string, string>> } = {},
-): HttpService {
+export function openHttp(link: LinkFacts, settings: Settings, options: HttpOptions = {}): HttpService {
   return {
-    base: baseOf(link, settings, options.scheme ?? "http"),
+    base: baseOf(link, settings, options),
     authorization: authorizationOf(link, settings),
     tls: tlsOf(link, settings),
     headers: options.headers ?? {},
@@ -155,12 +161,13 @@ function searchOf(values: Readonly<Record<string, QueryValue>>): URLSearchParams
   return search;
 }
 
-function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
+function urlOf({ base }: HttpService, { path, query, endsInSlash }: HttpRequest): URL {
   if (path.some((segment) => /^\.{0,2}$/.test(segment)))
     throw new ToolFault("invalid_argument", "a name is empty or only dots");
   const prefix = base.pathname === "/" ? "" : base.pathname;
-  const url = new URL(`${base.origin}${prefix}/${path.map(encodeURIComponent).join("/")}`);
-  if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
+  const below = path.map((segment) => `/${encodeURIComponent(segment)}`).join("");
+  const url = new URL(`${base.origin}${prefix}${below}${endsInSlash === true ? "/" : ""}`);
+  if (url.origin !== base.origin || !`${url.pathname}/`.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
   // A blank as every server reads it, and as signatures have it.
@@ -168,6 +175,12 @@ function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
     .toString()
     .replaceAll("+", "%20");
   return url;
+}
+
+function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const unsafe = Object.keys(headers).find((name) => /[^\x20-\x7e]/.test(headers[name] ?? ""));
+  if (unsafe === undefined) return headers;
+  throw new ToolFault("invalid_argument", `${unsafe} holds a character that no HTTP header can carry`);
 }
 
 async function headersOf(service: HttpService, request: HttpRequest): Promise<Record<string, string>> {
@@ -178,9 +191,9 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
       : "application/x-www-form-urlencoded";
   const hasBody = [request.form, request.json, request.text].some((body) => body !== undefined);
   return {
+    ...checkedHeaders(request.headers ?? {}),
     accept: request.accept ?? "application/json",
     ...service.headers,
-    ...request.headers,
     ...(hasBody ? { "content-type": type } : {}),
     ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
   };
@@ -217,11 +230,17 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
+/** How an answer is taken in; `verbatim` asks that nothing on the way may change its bytes. */
+interface Reading<T> {
+  readonly read: (answer: Response) => Promise<T>;
+  readonly verbatim?: boolean;
+}
+
 async function answerTo<T>(
   service: HttpService,
   request: HttpRequest,
   gone: AbortController,
-  read: (answer: Response) => Promise<T>,
+  { read, verbatim = false }: Reading<T>,
 ): Promise<T> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
@@ -229,25 +248,24 @@ async function answerTo<T>(
   const method = request.method ?? (body === null ? "GET" : "POST");
   const unsigned = await headersOf(service, request);
   const headers = { ...unsigned, ...service.sign?.({ method, url, headers: unsigned, body }) };
-  const outgoing = { method, headers, body, signal, verbatim: request.verbatim === true };
-  const answer = await send(url, outgoing, service.tls);
+  const answer = await send(url, { method, headers, body, signal, verbatim }, service.tls);
   if (answer.ok) return await read(answer);
   const { text } = await bodyOf(answer);
   throw request.faultIn?.(answer.status, text) ?? explain(answer.status, text, service.base);
 }
 
-async function ask<T>(
-  service: HttpService,
-  request: HttpRequest,
-  read: (answer: Response) => Promise<T>,
-): Promise<T> {
+const wholeBody = ({ until }: HttpRequest): Reading<Body> => ({
+  read: async (answer) => await bodyOf(answer, until),
+});
+
+async function ask<T>(service: HttpService, request: HttpRequest, reading: Reading<T>): Promise<T> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone, read);
+    return await answerTo(service, request, gone, reading);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -263,12 +281,12 @@ async function ask<T>(
  * request at once and throws the signal's reason.
  */
 export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
-  return (await ask(service, request, bodyOf)).json();
+  return (await ask(service, request, wholeBody(request))).json();
 }
 
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
-  return (await ask(service, { accept: "*/*", ...request }, bodyOf)).text;
+  return (await ask(service, { accept: "*/*", ...request }, wholeBody(request))).text;
 }
 
 /**
@@ -280,7 +298,11 @@ export async function requestLines(
   request: HttpRequest,
   take: (line: string) => boolean,
 ): Promise<void> {
-  await ask(service, { accept: "*/*", ...request }, async (answer) => await readLines(answer, take));
+  await ask(
+    service,
+    { accept: "*/*", ...request },
+    { read: async (answer) => await readLines(answer, take) },
+  );
 }
 
 /** As `requestJson`, for an answer whose bytes and headers count, exactly as they were sent. */
@@ -288,5 +310,10 @@ export async function requestBytes(
   service: HttpService,
   request: HttpRequest,
 ): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
-  return await ask(service, { accept: "*/*", ...request, verbatim: true }, bodyOf);
+  return await ask(service, { accept: "*/*", ...request }, { ...wholeBody(request), verbatim: true });
+}
+
+/** As `requestText`, with what the answer says in its headers. */
+export async function requestAnswer(service: HttpService, request: HttpRequest): Promise<Omit<Body, "json">> {
+  return await ask(service, request, wholeBody(request));
 }

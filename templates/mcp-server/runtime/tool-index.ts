@@ -4,6 +4,7 @@ import { mergeContents, openContents } from "#runtime/content-index";
 import type { Contents } from "#runtime/content-index";
 import type { JsonSchema } from "#runtime/parameter";
 import type { AllowedTool, Registry } from "#runtime/registry";
+import { withChangeRef } from "#runtime/rules";
 import { settingsOf } from "#runtime/settings";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
@@ -14,6 +15,8 @@ export interface ToolEntry {
   readonly tool: Tool;
   readonly link: LinkFacts;
   readonly writes: boolean;
+  /** A resource, a prompt or a completion, which goes the way that tools go. */
+  readonly isContent?: true;
   /** Missing when the drawing does not permit it. */
   readonly allowed: AllowedTool | undefined;
   readonly validate: ValidateFunction;
@@ -57,8 +60,12 @@ function entriesOf(
   client: unknown,
   registry: Registry,
   ajv: Ajv2020,
+  takesChangeRef: (tool: string) => boolean,
 ): readonly ToolEntry[] {
-  return module.tools.map((tool) => {
+  return module.tools.map((drawn) => {
+    const tool = takesChangeRef(drawn.name)
+      ? { ...drawn, inputSchema: withChangeRef(drawn.inputSchema) }
+      : drawn;
     const handler = tool.handler as unknown as Handler;
     return {
       tool,
@@ -100,6 +107,7 @@ export function openTools(
   registry: Registry,
   environment: Environment,
   onSecret: (value: string) => void,
+  takesChangeRef: (tool: string) => boolean = () => false,
 ): ToolIndex {
   const ajv = new Ajv2020({
     useDefaults: true,
@@ -113,7 +121,7 @@ export function openTools(
     const client = typed(module).open(settingsOf(module.link, environment, onSecret));
     return {
       close: async () => await typed(module).close(client),
-      entries: entriesOf(module, client, registry, ajv),
+      entries: entriesOf(module, client, registry, ajv, takesChangeRef),
       contents: openContents(typed(module), client, ajv),
     };
   });

@@ -14,7 +14,7 @@ export interface Read {
 }
 
 /** Of documents as the server sends them, before long values are cut: one alone may have 16 MB. */
-const MAX_READ_BYTES = 4 * 1024 * 1024;
+const MAX_READ_BYTES = 1024 * 1024;
 /** Documents that the server sends at a time, so that few are sent in vain. */
 export const BATCH = 8;
 

@@ -228,7 +228,7 @@ describe("the code as Kubernetes mounts it, on the versions of Node that images 
       if (output === undefined || pod === undefined || bin === undefined) throw new Error("nothing to run");
       const mounted = mountPod(output, pod, join(bin, "node"), false);
       try {
-        const running = await mounted.start({ MCP_PORT: "0" });
+        const running = await mounted.start({ MCP_PORT: "0", MCP_API_KEY_TEAM_ID: "sre" });
         expect(await probe(running.port, pod.containers[0]?.["readinessProbe"])).toBe(200);
         const url = new URL(`http://127.0.0.1:${running.port}/mcp`);
         const client = await connectClient({ url, key: running.variables["MCP_API_KEY"] ?? "" });

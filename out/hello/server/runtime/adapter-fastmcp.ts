@@ -12,7 +12,7 @@ import {
   ListToolsRequestSchema,
   ReadResourceRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import type { JSONRPCMessage, ListToolsResult } from "@modelcontextprotocol/sdk/types.js";
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { FastMCPSession } from "fastmcp";
 import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
 import { createCancellations } from "#runtime/cancellations";
@@ -41,14 +41,16 @@ function serveContents(
   service: McpService,
   { callerOf }: Correlation,
 ): void {
-  const resources = [...service.listResources()];
-  const prompts = wirePrompts(service.listPrompts());
-  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources }));
+  server.setRequestHandler(ListResourcesRequestSchema, (_, { requestId }) => ({
+    resources: [...service.listResources(callerOf(requestId))],
+  }));
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [] }));
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }, { requestId }) =>
     wireResource(uri, await service.readResource(uri, callerOf(requestId))),
   );
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts }));
+  server.setRequestHandler(ListPromptsRequestSchema, (_, { requestId }) => ({
+    prompts: wirePrompts(service.listPrompts(callerOf(requestId))),
+  }));
   server.setRequestHandler(GetPromptRequestSchema, async ({ params }, { requestId }) =>
     wirePrompt(await service.getPrompt(params.name, params.arguments ?? {}, callerOf(requestId))),
   );
@@ -62,11 +64,7 @@ function serveContents(
  * A session whose tool handlers are ours: fastmcp's own answer an unknown tool and invalid arguments
  * differently from the specification, drop titles, and decide about access once per session.
  */
-function createSession(
-  service: McpService,
-  tools: ListToolsResult["tools"],
-  correlation: Correlation,
-): FastMCPSession {
+function createSession(service: McpService, correlation: Correlation): FastMCPSession {
   const session = new FastMCPSession({
     name: service.name,
     version: service.version,
@@ -84,7 +82,9 @@ function createSession(
   // `connect` rejects as well; without a listener the event would end the process.
   session.on("error", () => undefined);
   session.server.registerCapabilities({ prompts: {}, resources: {}, completions: {} });
-  session.server.setRequestHandler(ListToolsRequestSchema, () => ({ tools }));
+  session.server.setRequestHandler(ListToolsRequestSchema, (_, { requestId }) => ({
+    tools: wireTools(service.listTools(correlation.callerOf(requestId))),
+  }));
   serveContents(session.server, service, correlation);
   session.server.setRequestHandler(CallToolRequestSchema, async ({ params }, { requestId, signal }) => {
     const caller = correlation.callerOf(requestId);
@@ -180,9 +180,8 @@ async function serveConnection(
 
 /** fastmcp, without sessions and behind the front door: its own HTTP server, with its routes, never starts. */
 export const createAdapter: CreateAdapter = (service) => {
-  const tools = wireTools(service.listTools());
   const cancellations = createCancellations();
-  const newSession = (correlation: Correlation): FastMCPSession => createSession(service, tools, correlation);
+  const newSession = (correlation: Correlation): FastMCPSession => createSession(service, correlation);
   const answer: Adapter["answer"] = async (mcp) => {
     const { caller, request, response, body } = mcp;
     if (request.method !== "POST") return refuseMethod(mcp);

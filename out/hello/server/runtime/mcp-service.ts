@@ -1,13 +1,17 @@
 import type { Arguments, Call, Outcome } from "#runtime/call";
 import { createContentService } from "#runtime/content-service";
-import type { ContentService } from "#runtime/content-service";
+import type { ContentService, MaySee } from "#runtime/content-service";
 import type { Envelope } from "#runtime/envelope";
 import type { Exchange } from "#runtime/exchange";
 import type { InFlight } from "#runtime/in-flight";
 import type { Annotations } from "#runtime/tool";
 import type { JsonSchema } from "#runtime/parameter";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
+import type { PolicyGate } from "#runtime/policy-gate";
+import { verdictOn } from "#runtime/stage/require-grant";
 import { passesWriteGate } from "#runtime/stage/require-write-flag";
+import type { Switches } from "#runtime/switches";
 import type { ToolEntry, ToolIndex } from "#runtime/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
 
@@ -42,7 +46,7 @@ export interface McpService extends ContentService {
   readonly version: `${number}.${number}.${number}`;
   readonly instructions: string;
   /** What this caller may call, sorted by name. */
-  listTools(): readonly ToolListing[];
+  listTools(caller: Pick<Caller, "exchange">): readonly ToolListing[];
   /** `undefined` for a tool that is unknown to this caller, for whatever reason; see `unknownTool`. */
   callTool(name: string, args: Arguments, caller: Caller): Promise<ToolAnswer | undefined>;
 }
@@ -78,10 +82,13 @@ export interface ServiceParts {
   readonly registry: Registry;
   readonly tools: ToolIndex;
   readonly flags: WriteFlags;
+  readonly switches: Switches;
+  readonly policy: PolicyGate;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   /** For resources and prompts, which may be larger than the result of a tool. */
   readonly contentPipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
+  readonly rules?: Rules | undefined;
 }
 
 /** Generated texts are guides to the tools, so a model is told to begin with them. */
@@ -93,16 +100,21 @@ function instructionsFor({ stack, environment }: Registry, { contents }: ToolInd
 }
 
 export function createService(parts: ServiceParts): McpService {
-  const { registry, tools, flags, pipeline, contentPipeline, inFlight } = parts;
+  const { registry, tools, flags, switches, policy, pipeline, contentPipeline, inFlight } = parts;
   const listings = tools.entries
     .filter((entry) => entry.allowed !== undefined && passesWriteGate(entry, flags))
-    .map(listingOf);
+    .filter(({ tool }) => parts.rules?.hides(tool.name) !== true)
+    .map((entry) => ({ entry, listing: listingOf(entry) }));
+  const maySee: MaySee = ({ exchange }, entry) =>
+    switches.off() === undefined &&
+    verdictOn(policy, tools, exchange.facts().principal, entry).decision.allowed;
   return {
-    ...createContentService({ contents: tools.contents, pipeline: contentPipeline, inFlight }),
+    ...createContentService({ contents: tools.contents, pipeline: contentPipeline, inFlight, maySee }),
     name: registry.stack,
     version: VERSION,
     instructions: instructionsFor(registry, tools),
-    listTools: () => listings,
+    listTools: (caller) =>
+      listings.filter(({ entry }) => maySee(caller, entry)).map(({ listing }) => listing),
     callTool: async (name, args, { exchange, signal }) => {
       const { principal } = exchange.facts();
       const entry = tools.find(name);

@@ -23,6 +23,13 @@ export interface Surface {
   readonly tools: readonly PinnedTool[];
   readonly prompts: readonly (PinnedContent & { readonly name: string })[];
   readonly resources: readonly (PinnedContent & { readonly uri: string })[];
+  /** Missing when no rules are drawn. */
+  readonly rules?: readonly PinnedRules[];
+}
+
+interface PinnedRules {
+  readonly file: string;
+  readonly hash: string;
 }
 
 const REMEDY = "generate again and review the difference";
@@ -42,6 +49,10 @@ function isPinnedContent(value: unknown, key: string): boolean {
   return isRecord(value) && [key, "link", "hash"].every((member) => typeof value[member] === "string");
 }
 
+function isPinnedRules(value: unknown): value is PinnedRules {
+  return isRecord(value) && typeof value["file"] === "string" && typeof value["hash"] === "string";
+}
+
 /** Reads the lock; throws a StartError when it is not one. */
 export function parseSurface(text: string): Surface {
   let lock: unknown;
@@ -52,11 +63,12 @@ export function parseSurface(text: string): Surface {
   }
   if (!isRecord(lock) || lock["version"] !== 1)
     throw new StartError(`surface.lock.json is not of version 1: ${REMEDY}`);
-  const { stack, environment, tools, prompts, resources } = lock;
+  const { stack, environment, tools, prompts, resources, rules = [] } = lock;
   const isNamed = typeof stack === "string" && (environment === null || typeof environment === "string");
   const isList = (list: unknown, key: string): boolean =>
     Array.isArray(list) && list.every((value) => isPinnedContent(value, key));
-  const isWhole = isNamed && isList(prompts, "name") && isList(resources, "uri");
+  const hasRules = Array.isArray(rules) && rules.every(isPinnedRules);
+  const isWhole = isNamed && isList(prompts, "name") && isList(resources, "uri") && hasRules;
   if (!isWhole || !Array.isArray(tools) || !tools.every(isPinnedTool)) {
     throw new StartError(`surface.lock.json is incomplete: ${REMEDY}`);
   }
@@ -66,6 +78,7 @@ export function parseSurface(text: string): Surface {
     tools,
     prompts: prompts as Surface["prompts"],
     resources: resources as Surface["resources"],
+    rules,
   };
 }
 
@@ -142,4 +155,16 @@ export function demandSurface(surface: Surface, registry: Registry, tools: ToolI
     }
   }
   demandAllContents(surface, tools.contents);
+}
+
+/** Demands that the rules are those that were reviewed, all of them and no other. */
+export function demandRules({ rules: pins = [] }: Surface, files: readonly PinnedRules[]): void {
+  for (const { file, hash } of pins) {
+    const found = files.find((each) => each.file === file);
+    if (found?.hash !== hash)
+      throw new StartError(`rules ${file} of surface.lock.json are not what was reviewed: ${REMEDY}`);
+  }
+  const extra = files.find(({ file }) => !pins.some((pin) => pin.file === file));
+  if (extra !== undefined)
+    throw new StartError(`rules ${extra.file} are not in surface.lock.json: ${REMEDY}`);
 }

@@ -9,7 +9,7 @@ import {
   ProtocolError,
   Server,
 } from "@modelcontextprotocol/server";
-import type { ListToolsResult, Transport } from "@modelcontextprotocol/server";
+import type { Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
 import { createCancellations } from "#runtime/cancellations";
@@ -28,14 +28,16 @@ type CallerOf = (id: string | number) => Caller;
 
 /** Resources, prompts and completion; each answer belongs to the caller of its own request. */
 function serveContents(server: Server, service: McpService, callerOf: CallerOf): void {
-  const resources = [...service.listResources()];
-  const prompts = wirePrompts(service.listPrompts());
-  server.setRequestHandler("resources/list", () => ({ resources }));
+  server.setRequestHandler("resources/list", (_, { mcpReq }) => ({
+    resources: [...service.listResources(callerOf(mcpReq.id))],
+  }));
   server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [] }));
   server.setRequestHandler("resources/read", async ({ params: { uri } }, { mcpReq }) =>
     wireResource(uri, await service.readResource(uri, callerOf(mcpReq.id))),
   );
-  server.setRequestHandler("prompts/list", () => ({ prompts }));
+  server.setRequestHandler("prompts/list", (_, { mcpReq }) => ({
+    prompts: wirePrompts(service.listPrompts(callerOf(mcpReq.id))),
+  }));
   server.setRequestHandler("prompts/get", async ({ params }, { mcpReq }) =>
     wirePrompt(await service.getPrompt(params.name, params.arguments ?? {}, callerOf(mcpReq.id))),
   );
@@ -45,7 +47,7 @@ function serveContents(server: Server, service: McpService, callerOf: CallerOf):
   });
 }
 
-function createServer(service: McpService, tools: ListToolsResult["tools"], callerOf: CallerOf): Server {
+function createServer(service: McpService, callerOf: CallerOf): Server {
   const server = new Server(
     { name: service.name, version: service.version },
     {
@@ -54,7 +56,9 @@ function createServer(service: McpService, tools: ListToolsResult["tools"], call
     },
   );
   const cancellations = createCancellations();
-  server.setRequestHandler("tools/list", () => ({ tools }));
+  server.setRequestHandler("tools/list", (_, { mcpReq }) => ({
+    tools: wireTools(service.listTools(callerOf(mcpReq.id))),
+  }));
   serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
@@ -155,9 +159,8 @@ async function serveConnection(
  * sessions, on one endpoint.
  */
 export const createAdapter: CreateAdapter = (service) => {
-  const tools = wireTools(service.listTools());
   const callers = new AsyncLocalStorage<Caller>();
-  const newServer = (callerOf: CallerOf): Server => createServer(service, tools, callerOf);
+  const newServer = (callerOf: CallerOf): Server => createServer(service, callerOf);
   const newHttpServer = (): Server =>
     newServer(() => {
       const caller = callers.getStore();

@@ -27,4 +27,12 @@ export interface Fault {
   readonly code: FaultCode;
   readonly message: string;
   readonly hint?: string;
+  /** A change to review instead of the call, as `git apply` takes it. */
+  readonly patch?: string;
+  /** When the same call can be let through again. */
+  readonly retry_after_ms?: number;
+  /** What waits for a person, and until when. */
+  readonly proposal_id?: string;
+  readonly argsSha?: string;
+  readonly expires_at?: string;
 }

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
 import { bodyOf, explain } from "#runtime/http-answer";
 import type { Body } from "#runtime/http-answer";
+import { readLines } from "#runtime/http-lines";
 import { send } from "#runtime/http-transport";
 import type { TlsFiles } from "#runtime/http-transport";
 import { Secret, SettingError } from "#runtime/settings";
@@ -23,6 +24,15 @@ export interface HttpService {
   readonly tls: TlsFiles;
   /** Sent with every request: a tenant, an API version. */
   readonly headers: Readonly<Record<string, string>>;
+  /** More headers, from the request as it goes out: a signature over all of it. */
+  readonly sign?: (request: OutgoingRequest) => Readonly<Record<string, string>>;
+}
+
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
 }
 
 type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -30,25 +40,40 @@ type QueryValue = string | number | boolean | readonly string[] | undefined;
 export interface HttpRequest {
   /** Segments of the path below the base; each is escaped, none can climb. */
   readonly path: readonly string[];
+  /** The path ends in a slash, which many services tell apart. */
+  readonly endsInSlash?: boolean;
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly signal: AbortSignal;
   /** Left out: GET, or POST when there is a body. */
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as `application/x-www-form-urlencoded`. */
   readonly form?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON, under `contentType` when it is a special kind of it. */
   readonly json?: unknown;
+  /** Sent as it is. */
+  readonly text?: string;
   readonly contentType?: string;
   /** Left out: `application/json`. */
   readonly accept?: string;
+  /** Names from the drawing or the code, never from a caller; a value that no header can carry is refused. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sees each piece of an answer that the service may keep open; true ends the reading. */
+  readonly until?: (chunk: Uint8Array) => boolean;
   /** The fault behind an answer that is not 2xx, for a service that says it in words of its own. */
   readonly faultIn?: (status: number, text: string) => ToolFault | undefined;
 }
 
-function baseOf(link: LinkFacts, settings: Settings, scheme: string): URL {
+export interface HttpOptions {
+  readonly scheme?: "http" | "https";
+  /** In front of every path, when no `URL` is given. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function baseOf(link: LinkFacts, settings: Settings, { scheme = "http", path = "" }: HttpOptions): URL {
   const written = settings.text(
     "URL",
-    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}`,
+    `${scheme}://${link.host.includes(":") ? `[${link.host}]` : link.host}:${link.port}${path}`,
   );
   const variable = `${link.env}_URL`;
   if (!URL.canParse(written))
@@ -117,13 +142,9 @@ function tlsOf(link: LinkFacts, settings: Settings): TlsFiles {
  * Reads `URL`, `TOKEN` or `TOKEN_FILE` or `USER` and `PASSWORD`, and `CA_FILE`, `CERT_FILE` and `KEY_FILE` of the
  * link; without a `URL`, the drawn host and port. No file is read before the first request.
  */
-export function openHttp(
-  link: LinkFacts,
-  settings: Settings,
-  options: { readonly scheme?: "http" | "https"; readonly headers?: Readonly<Record<string, string>> } = {},
-): HttpService {
+export function openHttp(link: LinkFacts, settings: Settings, options: HttpOptions = {}): HttpService {
   return {
-    base: baseOf(link, settings, options.scheme ?? "http"),
+    base: baseOf(link, settings, options),
     authorization: authorizationOf(link, settings),
     tls: tlsOf(link, settings),
     headers: options.headers ?? {},
@@ -140,16 +161,26 @@ function searchOf(values: Readonly<Record<string, QueryValue>>): URLSearchParams
   return search;
 }
 
-function urlOf({ base }: HttpService, { path, query }: HttpRequest): URL {
+function urlOf({ base }: HttpService, { path, query, endsInSlash }: HttpRequest): URL {
   if (path.some((segment) => /^\.{0,2}$/.test(segment)))
     throw new ToolFault("invalid_argument", "a name is empty or only dots");
   const prefix = base.pathname === "/" ? "" : base.pathname;
-  const url = new URL(`${base.origin}${prefix}/${path.map(encodeURIComponent).join("/")}`);
-  if (url.origin !== base.origin || !url.pathname.startsWith(`${prefix}/`)) {
+  const below = path.map((segment) => `/${encodeURIComponent(segment)}`).join("");
+  const url = new URL(`${base.origin}${prefix}${below}${endsInSlash === true ? "/" : ""}`);
+  if (url.origin !== base.origin || !`${url.pathname}/`.startsWith(`${prefix}/`)) {
     throw new ToolFault("denied", "the request would leave the service of this link");
   }
-  url.search = searchOf(query ?? {}).toString();
+  // A blank as every server reads it, and as signatures have it.
+  url.search = searchOf(query ?? {})
+    .toString()
+    .replaceAll("+", "%20");
   return url;
+}
+
+function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const unsafe = Object.keys(headers).find((name) => /[^\x20-\x7e]/.test(headers[name] ?? ""));
+  if (unsafe === undefined) return headers;
+  throw new ToolFault("invalid_argument", `${unsafe} holds a character that no HTTP header can carry`);
 }
 
 async function headersOf(service: HttpService, request: HttpRequest): Promise<Record<string, string>> {
@@ -158,8 +189,9 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
     request.form === undefined
       ? (request.contentType ?? "application/json")
       : "application/x-www-form-urlencoded";
-  const hasBody = request.form !== undefined || request.json !== undefined;
+  const hasBody = [request.form, request.json, request.text].some((body) => body !== undefined);
   return {
+    ...checkedHeaders(request.headers ?? {}),
     accept: request.accept ?? "application/json",
     ...service.headers,
     ...(hasBody ? { "content-type": type } : {}),
@@ -167,7 +199,8 @@ async function headersOf(service: HttpService, request: HttpRequest): Promise<Re
   };
 }
 
-function textOf({ form, json }: HttpRequest): string | null {
+function textOf({ form, json, text }: HttpRequest): string | null {
+  if (text !== undefined) return text;
   if (form !== undefined) return searchOf(form).toString();
   return json === undefined ? null : JSON.stringify(json);
 }
@@ -197,26 +230,42 @@ function faultOf(error: unknown): ToolFault {
   return new ToolFault("upstream_unavailable", `the service cannot be reached${reason}`);
 }
 
-async function answerTo(service: HttpService, request: HttpRequest, gone: AbortController): Promise<Body> {
+/** How an answer is taken in; `verbatim` asks that nothing on the way may change its bytes. */
+interface Reading<T> {
+  readonly read: (answer: Response) => Promise<T>;
+  readonly verbatim?: boolean;
+}
+
+async function answerTo<T>(
+  service: HttpService,
+  request: HttpRequest,
+  gone: AbortController,
+  { read, verbatim = false }: Reading<T>,
+): Promise<T> {
   const signal = AbortSignal.any([request.signal, gone.signal]);
   const url = urlOf(service, request);
   const body = textOf(request);
-  const headers = await headersOf(service, request);
   const method = request.method ?? (body === null ? "GET" : "POST");
-  const answer = await send(url, { method, headers, body, signal }, service.tls);
-  const read = await bodyOf(answer);
-  if (answer.ok) return read;
-  throw request.faultIn?.(answer.status, read.text) ?? explain(answer.status, read.text, service.base);
+  const unsigned = await headersOf(service, request);
+  const headers = { ...unsigned, ...service.sign?.({ method, url, headers: unsigned, body }) };
+  const answer = await send(url, { method, headers, body, signal, verbatim }, service.tls);
+  if (answer.ok) return await read(answer);
+  const { text } = await bodyOf(answer);
+  throw request.faultIn?.(answer.status, text) ?? explain(answer.status, text, service.base);
 }
 
-async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
+const wholeBody = ({ until }: HttpRequest): Reading<Body> => ({
+  read: async (answer) => await bodyOf(answer, until),
+});
+
+async function ask<T>(service: HttpService, request: HttpRequest, reading: Reading<T>): Promise<T> {
   request.signal.throwIfAborted();
   const gone = new AbortController();
   const timer = setTimeout(() => {
     void isReachable(service).then((reachable) => (reachable ? undefined : gone.abort()));
   }, REACHABLE_MS);
   try {
-    return await answerTo(service, request, gone);
+    return await answerTo(service, request, gone, reading);
   } catch (error) {
     request.signal.throwIfAborted();
     if (error instanceof ToolFault) throw error;
@@ -232,10 +281,39 @@ async function ask(service: HttpService, request: HttpRequest): Promise<Body> {
  * request at once and throws the signal's reason.
  */
 export async function requestJson(service: HttpService, request: HttpRequest): Promise<unknown> {
-  return (await ask(service, request)).json();
+  return (await ask(service, request, wholeBody(request))).json();
 }
 
 /** As `requestJson`, for an answer that is text of any kind. */
 export async function requestText(service: HttpService, request: HttpRequest): Promise<string> {
-  return (await ask(service, { accept: "*/*", ...request })).text;
+  return (await ask(service, { accept: "*/*", ...request }, wholeBody(request))).text;
+}
+
+/**
+ * As `requestText`, line by line while the answer arrives: when `take` answers `false` the transfer ends, so that a
+ * service that sends without end is stopped by its reader.
+ */
+export async function requestLines(
+  service: HttpService,
+  request: HttpRequest,
+  take: (line: string) => boolean,
+): Promise<void> {
+  await ask(
+    service,
+    { accept: "*/*", ...request },
+    { read: async (answer) => await readLines(answer, take) },
+  );
+}
+
+/** As `requestJson`, for an answer whose bytes and headers count, exactly as they were sent. */
+export async function requestBytes(
+  service: HttpService,
+  request: HttpRequest,
+): Promise<{ readonly bytes: Buffer; readonly headers: Headers }> {
+  return await ask(service, { accept: "*/*", ...request }, { ...wholeBody(request), verbatim: true });
+}
+
+/** As `requestText`, with what the answer says in its headers. */
+export async function requestAnswer(service: HttpService, request: HttpRequest): Promise<Omit<Body, "json">> {
+  return await ask(service, request, wholeBody(request));
 }

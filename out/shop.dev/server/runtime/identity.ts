@@ -2,16 +2,27 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { StartError } from "#runtime/start-error";
 
+/** How far a caller may go at most; grants narrow it further. */
+export type Role = "viewer" | "operator" | "admin" | "auditor";
+
 /** On whose behalf a request is made. */
 export interface Principal {
   readonly id: string;
   readonly human: string | null;
   readonly agent: string | null;
   readonly team: string | null;
+  readonly role: Role;
+  /** Whether the key speaks for others, who are named by headers. */
+  readonly delegated: boolean;
+  /** The session that the caller names. */
+  readonly session: string | null;
 }
 
+/** Who is behind a key that names nobody. */
+const NOBODY = { human: null, agent: null, team: null, delegated: false, session: null } as const;
+
 /** One accepted key; only its digest is kept. */
-interface ApiKey {
+export interface ApiKey {
   readonly digest: Buffer;
   readonly principal: Principal;
 }
@@ -70,12 +81,7 @@ export function takeKey(
   if (weakness !== undefined) throw new StartError(`${variable} ${weakness}; ${HOW_TO_MAKE_A_KEY}`);
   onSecret(key);
   const id = `key:${variable.toLowerCase().replaceAll("_", "-")}`;
-  return { digest: digestOf(key), principal: { id, human: null, agent: null, team: null } };
-}
-
-/** The keys that the server accepts; see `takeKey`. */
-export function takeApiKeys(environment: MutableEnvironment, onSecret: (value: string) => void): ApiKeys {
-  return [takeKey(environment, "MCP_API_KEY", onSecret)];
+  return { digest: digestOf(key), principal: { ...NOBODY, id, role: "operator" } };
 }
 
 /** The values of a header as they were sent: Node would join or drop a repeated one. */
@@ -92,7 +98,7 @@ export function headerValues(request: Pick<IncomingMessage, "rawHeaders">, name:
 const BARE_KEY = /^[\x21-\x7e]{1,512}$/;
 const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
 
-/** The one key that the request carries, not yet compared with any. */
+/** The one key that the request carries, not yet compared with any; two keys are as good as none. */
 export function presentedKey(request: IncomingMessage): string | undefined {
   const bearer = headerValues(request, "authorization");
   const plain = headerValues(request, "x-api-key");
@@ -100,12 +106,6 @@ export function presentedKey(request: IncomingMessage): string | undefined {
   const [only = ""] = plain;
   if (plain.length === 1) return BARE_KEY.test(only) ? only : undefined;
   return BEARER.exec(bearer[0] ?? "")?.[1];
-}
-
-/** The principal of the one key that the request carries; two keys are as good as none. */
-export function authenticate(request: IncomingMessage, keys: ApiKeys): Principal | undefined {
-  const presented = presentedKey(request);
-  return presented === undefined ? undefined : principalOf(presented, keys);
 }
 
 /** The principal of a key, found by its digest. */
@@ -119,9 +119,15 @@ export function principalOf(presented: string, keys: ApiKeys): Principal | undef
   return found;
 }
 
-/** Over stdio the person who started the process is the caller, and no key is needed. */
+export const ROLES: readonly Role[] = ["viewer", "operator", "admin", "auditor"];
+
+/** Over stdio the person who started the process is the caller, and no key is needed; to write, the role must be said. */
 export function stdioPrincipal(environment: Readonly<MutableEnvironment>): Principal {
   const human = environment["MCP_STDIO_HUMAN_ID"] || null;
   const agent = environment["MCP_STDIO_AGENT_ID"] || null;
-  return { id: `stdio:${human ?? agent ?? "local"}`, human, agent, team: null };
+  const team = environment["MCP_STDIO_TEAM_ID"] || null;
+  const written = environment["MCP_STDIO_ROLE"] || "viewer";
+  const role = ROLES.find((known) => known === written);
+  if (role === undefined) throw new StartError(`MCP_STDIO_ROLE must be one of ${ROLES.join(", ")}`);
+  return { ...NOBODY, id: `stdio:${human ?? agent ?? team ?? "local"}`, human, agent, team, role };
 }

@@ -16,8 +16,12 @@ export interface Call {
   readonly entry: ToolEntry | undefined;
   /** As sent until they are validated, complete with defaults afterwards. */
   readonly args: Arguments;
+  /** The rule that wants this call approved, whatever its link was drawn with. */
+  readonly mustApprove?: string;
   /** Aborts when the client cancels or disconnects, or the server stops. */
   readonly signal: AbortSignal;
+  /** Not to be executed whatever the drawing says, or approved by a person; only the approval routes set it. */
+  readonly intent?: "propose" | "execute";
 }
 
 /** What the caller is told. `unknown` gives away neither that a tool exists nor why it is out of reach. */

@@ -35,9 +35,9 @@ export interface Completion {
 
 /** What stands beside tools: resources to read, prompts to get, and the values of their arguments. */
 export interface ContentService {
-  listResources(): readonly ResourceListing[];
+  listResources(caller: Pick<Caller, "exchange">): readonly ResourceListing[];
   readResource(uri: string, caller: Caller): Promise<{ mimeType: string; text: string } | Refusal>;
-  listPrompts(): readonly PromptListing[];
+  listPrompts(caller: Pick<Caller, "exchange">): readonly PromptListing[];
   getPrompt(
     name: string,
     args: Arguments,
@@ -57,10 +57,14 @@ function refuse(code: number, message: string): Refusal {
   return { refusal: { code, message } };
 }
 
+/** Whether a list shows the caller what stands behind the entry. */
+export type MaySee = (caller: Pick<Caller, "exchange">, entry: ToolEntry) => boolean;
+
 interface Parts {
   readonly contents: Contents;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
+  readonly maySee: MaySee;
 }
 
 type Answer = { readonly data: unknown; readonly truncated: boolean } | Refusal;
@@ -83,7 +87,7 @@ function textOf({ data, truncated }: Exclude<Answer, Refusal>): string {
 const shown = (name: string): string => name.slice(0, 128);
 
 /** Every read is a call like that of a tool: its sender is known, its output redacted, its end audited. */
-export function createContentService({ contents, pipeline, inFlight }: Parts): ContentService {
+export function createContentService({ contents, pipeline, inFlight, maySee }: Parts): ContentService {
   const ask = async (
     entry: ToolEntry | undefined,
     args: Arguments,
@@ -103,31 +107,35 @@ export function createContentService({ contents, pipeline, inFlight }: Parts): C
   const promptNamed = (name: string): Contents["prompts"][number] | undefined =>
     contents.prompts.find(({ content }) => content.name === name);
   return {
-    listResources: () =>
-      contents.resources.map(({ content: { uri, name, title, description, mimeType } }) => ({
-        uri,
-        name,
-        title,
-        description,
-        mimeType,
-      })),
+    listResources: (caller) =>
+      contents.resources
+        .filter(({ entry }) => maySee(caller, entry))
+        .map(({ content: { uri, name, title, description, mimeType } }) => ({
+          uri,
+          name,
+          title,
+          description,
+          mimeType,
+        })),
     readResource: async (uri, caller) => {
       const found = contents.resources.find(({ content }) => content.uri === uri);
       const answer = await ask(found?.entry, {}, caller, ["resource", uri]);
       if ("refusal" in answer) return answer;
       return { mimeType: found?.content.mimeType ?? "text/plain", text: textOf(answer) };
     },
-    listPrompts: () =>
-      contents.prompts.map(({ content }) => ({
-        name: content.name,
-        title: content.title,
-        description: content.description,
-        arguments: content.arguments.map(({ name, description, required }) => ({
+    listPrompts: (caller) =>
+      contents.prompts
+        .filter(({ entry }) => maySee(caller, entry))
+        .map(({ content: { name, title, description, arguments: all } }) => ({
           name,
+          title,
           description,
-          required,
+          arguments: all.map(({ name: argument, description: means, required }) => ({
+            name: argument,
+            description: means,
+            required,
+          })),
         })),
-      })),
     getPrompt: async (name, args, caller) => {
       const found = promptNamed(name);
       const answer = await ask(found?.entry, args, caller, ["prompt", name]);

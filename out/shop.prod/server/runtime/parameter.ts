@@ -72,12 +72,15 @@ export function flag<const O extends Options<boolean>>(options: O): Parameter<bo
   return parameter({ type: "boolean" }, options);
 }
 
-/** A closed list. Everything that names a thing in the drawing is one of these. */
+/**
+ * A closed list. Everything that names a thing in the drawing is one of these. Where nothing was drawn, no value
+ * is accepted: a validator refuses an empty `enum`.
+ */
 export function oneOf<const V extends string, const O extends Options<NoInfer<V>>>(
   values: readonly V[],
   options: O,
 ): Parameter<V, PresenceOf<O>> {
-  return parameter({ enum: [...values] }, options);
+  return parameter(values.length === 0 ? { not: {} } : { enum: [...values] }, options);
 }
 
 export function listOf<T, const O extends Options<readonly T[]> & { max: number; min?: number }>(

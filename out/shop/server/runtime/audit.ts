@@ -1,14 +1,27 @@
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
+import { openChain } from "#runtime/audit-chain";
+import type { RecordId } from "#runtime/audit-chain";
+import { createForwarder } from "#runtime/audit-forward";
+import type { AuditSettings } from "#runtime/audit-settings";
+import { codeOf, fileSink, streamSink } from "#runtime/audit-sink";
 import type { RequestFacts } from "#runtime/exchange";
-import { StartError } from "#runtime/start-error";
+import { policyRow } from "#runtime/policy-gate";
 
-/** The record of every request, one JSON line each, in the order in which they ended. */
+/** The record of every request, one JSON line each and each bound to the one before, in the order in which they ended. */
 export interface Audit {
   /** On the disk before it returns; throws when it cannot be. Written before a write tool runs. */
   attempt(requestId: string, facts: RequestFacts): void;
   /** Never throws: the answer has been given, so a lost row is reported on stderr instead. */
   result(requestId: string, facts: RequestFacts, end: RequestEnd): void;
-  close(): void;
+  /** For metrics. */
+  counts(): AuditCounts;
+  /** Ends the chain with an anchor, and waits a moment for what is still to be forwarded. */
+  close(): Promise<void>;
+}
+export interface AuditCounts {
+  readonly seq: number;
+  readonly failures: number;
+  /** Missing when nothing is forwarded. */
+  readonly forward: { readonly sent: number; readonly lost: number } | undefined;
 }
 export interface RequestEnd {
   readonly status: number;
@@ -16,87 +29,63 @@ export interface RequestEnd {
   readonly latencyMs: number;
 }
 
-/** Where lines go. `append` returns when the line is durable and throws when it is not. */
-interface Sink {
-  append(line: string, durable: boolean): void;
-  close(): void;
+function idOf(request: string, { trace }: RequestFacts): RecordId {
+  return { request, trace: trace?.traceId ?? request };
 }
 
-function fileSink(path: string): Sink {
-  let file: number;
-  try {
-    file = openSync(path, "a", 0o600);
-  } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
-    throw new StartError(
-      `MCP_AUDIT_FILE cannot be opened for appending (${why}): name a file in a writable folder`,
-    );
-  }
+/** Which rule decided, and what else was considered; nothing where no rule has anything to say. */
+function ruleFacts({ verdict, engine, changeRef }: RequestFacts): Record<string, unknown> {
+  const isSilent = verdict === undefined || verdict.considered.length === 0;
   return {
-    append: (line, durable) => {
-      const bytes = Buffer.from(line);
-      let written = 0;
-      while (written < bytes.length) written += writeSync(file, bytes, written);
-      if (durable) fsyncSync(file);
-    },
-    close: () => closeSync(file),
+    ...(isSilent ? {} : { rule: verdict }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(changeRef === undefined ? {} : { change_ref: changeRef }),
   };
 }
 
-/** stdout belongs to the protocol when the transport is stdio, so lines go to stderr. */
-const STDERR_SINK: Sink = {
-  append: (line) => void process.stderr.write(line),
-  close: () => undefined,
-};
-
-function payloadOf(
-  requestId: string,
-  phase: "attempt" | "result",
-  facts: RequestFacts,
-): Record<string, unknown> {
-  const { principal } = facts;
+function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<string, unknown> {
+  const { principal, component, tool } = facts;
   return {
-    v: 1,
     phase,
-    request_id: requestId,
+    ...(tool === undefined || component === undefined ? {} : { action: `mcp.tool.${component}.${tool}` }),
     key_id: principal?.id ?? null,
     human_id: principal?.human ?? null,
     agent_id: principal?.agent ?? null,
-    team_id: principal?.team ?? null,
+    subject_team_id: principal?.team ?? null,
+    mcp_session_id: facts.mcpSession ?? null,
     rpc_method: facts.method ?? null,
-    tool_name: facts.tool ?? null,
+    tool_name: tool ?? null,
     link: facts.link ?? null,
     argsSha: facts.argsSha ?? null,
     ...(facts.args === undefined ? {} : { args_redacted: facts.args }),
+    ...ruleFacts(facts),
+    ...policyRow(facts.policy),
+    ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
+    ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
+    ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",
   };
 }
 
 /**
- * Opens the audit: a file that is only ever appended to, or stderr. Throws a StartError when the file
- * cannot be opened, because a server that cannot account for itself must not start.
+ * Opens the audit: a file that is only ever appended to, or stderr, since stdout belongs to the protocol when the
+ * transport is stdio. Throws a StartError when the file cannot be opened or is not what it was, because a server
+ * that cannot account for itself must not start.
  */
-export function openAudit(source: string, path: string | undefined): Audit {
-  const sink = path === undefined || path === "" ? STDERR_SINK : fileSink(path);
-  // The one place where a row becomes a line; a hash chain would take its previous hash here.
-  const write = (requestId: string, payload: Record<string, unknown>, durable: boolean): void => {
-    const row = {
-      timestamp: new Date().toISOString(),
-      trace_id: requestId,
-      source,
-      event_type: "mcp.request",
-      payload,
-    };
-    sink.append(`${JSON.stringify(row)}\n`, durable);
-  };
+export function openAudit(source: string, settings: AuditSettings): Audit {
+  const { file, maxBytes, forward } = settings;
+  const sink = file === undefined ? streamSink(process.stderr) : fileSink(file, maxBytes);
+  const forwarder = forward === undefined ? undefined : createForwarder(forward);
+  const chain = openChain(source, sink, settings, forwarder);
   return {
-    attempt: (requestId, facts) => write(requestId, payloadOf(requestId, "attempt", facts), true),
+    attempt: (requestId, facts) =>
+      chain.append("mcp.request", idOf(requestId, facts), payloadOf("attempt", facts), true),
     result: (requestId, facts, end) => {
       // What the protocol library turned away by itself left no facts, only its status.
       const verdict: RequestFacts = end.status < 400 ? {} : { decision: "deny", reason: "protocol_error" };
       const payload = {
-        ...payloadOf(requestId, "result", { ...verdict, ...facts }),
+        ...payloadOf("result", { ...verdict, ...facts }),
         ok: facts.ok ?? end.status < 400,
         status: end.status,
         error_class: facts.fault ?? null,
@@ -104,12 +93,16 @@ export function openAudit(source: string, path: string | undefined): Audit {
         bytes_out: end.bytesOut,
       };
       try {
-        write(requestId, payload, false);
+        chain.append("mcp.request", idOf(requestId, facts), payload, false);
       } catch (cause) {
-        const why = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
-        process.stderr.write(`audit row of request ${requestId} was not written: ${why}\n`);
+        chain.noteLost();
+        process.stderr.write(`audit row of request ${requestId} was not written: ${codeOf(cause)}\n`);
       }
     },
-    close: () => sink.close(),
+    counts: () => ({ ...chain.counts(), forward: forwarder?.counts() }),
+    close: async () => {
+      chain.close();
+      await forwarder?.close();
+    },
   };
 }

@@ -57,6 +57,7 @@ function entryOf(link: LinkFacts, ajv: Ajv2020, reading: Reading): ToolEntry {
     tool: { ...tool, inputSchema },
     link,
     writes: false,
+    isContent: true,
     allowed: { link: link.id, access: "read", flag: null },
     validate: ajv.compile(inputSchema),
     run: async (args, signal) => ({ data: await reading.run(args as Record<string, string>, signal) }),

@@ -1,15 +1,34 @@
 import { randomUUID } from "node:crypto";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { Principal } from "#runtime/identity";
+import type { PolicyVerdict } from "#runtime/policy-gate";
 import type { Reason } from "#runtime/reason";
+import type { Verdict } from "#runtime/rules";
+import type { TraceContext } from "#runtime/trace";
 
 /** What is known about a request by the time it ends; each part is filled in where it becomes known. */
 export interface RequestFacts {
   readonly principal?: Principal;
+  /** Headers that named somebody and were not believed. */
+  readonly ignored?: readonly string[];
   readonly method?: string;
   readonly tool?: string;
   readonly link?: string;
+  /** The linked component, by which the audit names the action. */
+  readonly component?: string;
+  /** Digest of the transport's session id, which itself would let others in. */
+  readonly mcpSession?: string;
+  /** The caller's trace, when it has one. */
+  readonly trace?: TraceContext;
+  readonly verdict?: Verdict;
+  /** What the policy engine beside the server said, when that was no yes. */
+  readonly engine?: string;
+  readonly changeRef?: string;
   readonly argsSha?: string;
+  readonly policy?: PolicyVerdict;
+  /** The proposal that was made or executed, and who approved it. */
+  readonly proposal?: string;
+  readonly approvedBy?: string;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

@@ -1,3 +1,5 @@
+import { request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { readNamedFile } from "#runtime/named-file";
@@ -15,6 +17,8 @@ interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
   readonly signal: AbortSignal;
+  /** The answer's bytes as they were sent, whatever its `content-encoding` says. */
+  readonly verbatim: boolean;
 }
 
 async function optionsOf(files: TlsFiles): Promise<{ ca?: string; cert?: string; key?: string }> {
@@ -32,17 +36,25 @@ function headersOf({ headers, body }: Outgoing): Readonly<Record<string, string>
   return { ...headers, ...length, "accept-encoding": "identity" };
 }
 
-async function sendWithFiles(url: URL, outgoing: Outgoing, files: TlsFiles): Promise<Response> {
+function receivedHeaders({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
+  return headers;
+}
+
+async function sendByNode(url: URL, outgoing: Outgoing, files: TlsFiles): Promise<Response> {
   const tls = await optionsOf(files);
+  const start = url.protocol === "https:" ? httpsRequest : httpRequest;
   return await new Promise((resolve, reject) => {
     const { method, signal, body } = outgoing;
-    const request = httpsRequest(url, { ...tls, method, signal, headers: headersOf(outgoing) });
+    const request = start(url, { ...tls, method, signal, headers: headersOf(outgoing) });
     request.once("error", reject);
     request.once("response", (message) => {
       const status = message.statusCode ?? 502;
       const stream = WITHOUT_BODY.has(status) ? null : (Readable.toWeb(message) as ReadableStream);
       if (stream === null) message.resume();
-      resolve(new Response(stream, { status }));
+      resolve(new Response(stream, { status, headers: receivedHeaders(message) }));
     });
     request.end(body);
   });
@@ -50,9 +62,11 @@ async function sendWithFiles(url: URL, outgoing: Outgoing, files: TlsFiles): Pro
 
 /**
  * Sends one request and follows no redirect. The global `fetch` trusts the authorities of the whole process and
- * nothing else, so a service with files of its own is asked through `node:https`.
+ * nothing else, and unpacks what is packed, so what needs another way goes through `node:http` and `node:https`.
  */
 export async function send(url: URL, outgoing: Outgoing, files: TlsFiles): Promise<Response> {
-  if (url.protocol === "https:" && files.length > 0) return await sendWithFiles(url, outgoing, files);
-  return await fetch(url, { ...outgoing, redirect: "manual" });
+  const isSpecial = outgoing.verbatim || (url.protocol === "https:" && files.length > 0);
+  if (isSpecial) return await sendByNode(url, outgoing, files);
+  const { verbatim: _, ...request } = outgoing;
+  return await fetch(url, { ...request, redirect: "manual" });
 }

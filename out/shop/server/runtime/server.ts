@@ -1,23 +1,46 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
+import { createApprovalPage } from "#runtime/approval-page";
+import { createApprovalRoutes } from "#runtime/approval-routes";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
+import { readAuditSettings } from "#runtime/audit-settings";
+import type { Call, Outcome } from "#runtime/call";
 import { openExchange } from "#runtime/exchange";
 import { createFrontDoor } from "#runtime/front-door";
-import { stdioPrincipal, takeApiKeys } from "#runtime/identity";
+import { openCallers } from "#runtime/callers";
+import { stdioPrincipal } from "#runtime/identity";
+import type { Principal } from "#runtime/identity";
 import { createInFlight } from "#runtime/in-flight";
 import type { InFlight } from "#runtime/in-flight";
+import { createMetrics, serveMetrics } from "#runtime/metrics";
+import type { Metrics } from "#runtime/metrics";
 import { createService } from "#runtime/mcp-service";
 import { createPipeline } from "#runtime/pipeline";
 import { createRedactor } from "#runtime/redactor";
 import type { Redactor } from "#runtime/redactor";
+import { openPolicyGate } from "#runtime/policy-gate";
+import type { PolicyGate } from "#runtime/policy-gate";
+import { embeddedProposals } from "#runtime/proposal-store";
+import { createProposals } from "#runtime/proposals";
+import type { Proposals } from "#runtime/proposals";
+import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
+import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
-import { demandSurface } from "#runtime/surface";
+import { demandRules, demandSurface } from "#runtime/surface";
+import type { Environment } from "#runtime/settings";
+import { StartError } from "#runtime/start-error";
 import type { Surface } from "#runtime/surface";
+import { openTraceExport } from "#runtime/trace-export";
+import type { TraceExport } from "#runtime/trace-export";
+import { readTlsFiles } from "#runtime/tls";
+import type { TlsFiles } from "#runtime/tls";
+import { openSwitches } from "#runtime/switches";
+import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
 import { readWriteFlags } from "#runtime/write-flags";
@@ -25,6 +48,8 @@ import { readWriteFlags } from "#runtime/write-flags";
 export interface ServerOptions {
   readonly registry: Registry;
   readonly surface: Surface;
+  /** Of `policy.json`; it may be replaced while the server runs. */
+  readonly policyFile: string;
   /** The API keys are removed from it as they are read. */
   readonly environment: Record<string, string | undefined>;
   readonly adapter: CreateAdapter;
@@ -34,6 +59,10 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `null` over stdio. */
   readonly port: number | null;
+  /** `null` when none was asked for. */
+  readonly metricsPort: number | null;
+  /** Of the approvals page; `null` where it is not served. */
+  readonly approvalsPort: number | null;
   /** Resolves when a stdio client has closed its end; never over HTTP. */
   readonly ended: Promise<void>;
   /** Lets calls in flight end, within ten seconds, and releases everything. */
@@ -50,31 +79,82 @@ interface Core {
   readonly settings: ServerSettings;
   readonly redactor: Redactor;
   readonly audit: Audit;
+  readonly metrics: Metrics;
+  readonly traces: TraceExport | undefined;
   readonly tools: ToolIndex;
+  readonly switches: Switches;
+  readonly policy: PolicyGate;
+  readonly stack: string;
+  readonly tls: TlsFiles | undefined;
+  readonly proposals: Proposals;
+  readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
 }
 
-function buildCore({ registry, surface, environment, adapter }: ServerOptions): Core {
+function openRules(
+  { rules, stack, environment: env }: Registry,
+  environment: Environment,
+): Rules | undefined {
+  const opaUrl = environment["OPA_URL"] || undefined;
+  if (rules === undefined && opaUrl !== undefined)
+    throw new StartError(
+      "OPA_URL is set, but no rules are drawn, so it would not be asked: name rules in the drawing",
+    );
+  return rules?.({ stack, environment: env, opaUrl });
+}
+
+function buildCore({ registry, surface, policyFile, environment, adapter }: ServerOptions): Core {
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
   const redactor = createRedactor();
-  const tools = openTools(registry, environment, redactor.learn);
+  const rules = openRules(registry, environment);
+  const tools = openTools(registry, environment, redactor.learn, rules?.takesChangeRef);
   demandSurface(surface, registry, tools);
-  const audit = openAudit(registry.stack, settings.auditFile);
-  const { approvalForWrites, maxResultBytes } = settings;
-  const parts = { flags, audit, redactor, approvalForWrites };
+  demandRules(surface, rules?.files ?? []);
+  const metrics = createMetrics(rules?.revision ?? null);
+  const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
+  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
+  const audit = traces?.traced(written) ?? written;
+  const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
+  const proposals = createProposals(embeddedProposals(stateDir), { twoPerson, entryOf: tools.find });
+  const policy = openPolicyGate(policyFile);
+  const switches = openSwitches(environment);
+  const rates = memoryRates();
+  const rateSettings = readRateSettings(environment);
+  const gates = { flags, tools, switches, policy, rates, rateSettings };
+  const parts = { ...gates, proposals, audit, redactor, approvalForWrites, rules };
+  const pipeline = createPipeline({ ...parts, maxResultBytes });
   const inFlight = createInFlight();
   const service = createService({
     registry,
     tools,
     flags,
+    switches,
+    policy,
     inFlight,
-    pipeline: createPipeline({ ...parts, maxResultBytes }),
+    rules,
+    pipeline,
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  return { settings, redactor, audit, tools, inFlight, adapter: adapter(service) };
+  const { stack } = registry;
+  const tls = readTlsFiles(environment);
+  return {
+    ...gates,
+    stack,
+    tls,
+    settings,
+    redactor,
+    audit,
+    metrics,
+    traces,
+    proposals,
+    pipeline,
+    inFlight,
+    adapter: adapter(service),
+  };
 }
 
 async function drain({ inFlight }: Core): Promise<void> {
@@ -83,10 +163,12 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
-  audit.close();
+  await proposals.store.close();
+  await audit.close();
+  await traces?.close();
 }
 
 async function closeHttp(server: Server, core: Core): Promise<void> {
@@ -107,20 +189,55 @@ function onlyOnce(work: () => Promise<void>): () => Promise<void> {
   return async () => await (done ??= work());
 }
 
+async function listen(server: Server, port: number, bind: string): Promise<void> {
+  server.listen(port, bind);
+  await once(server, "listening");
+}
+
+function portOf(server: Server): number | null {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : null;
+}
+
+async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+  const { metricsPort, bind } = settings;
+  return metricsPort === undefined
+    ? undefined
+    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+}
+
+/** A key that no grant is for looks, to its holder, like a server without tools. */
+function warnStrangers({ policy }: Core, principals: readonly Principal[]): void {
+  const strangers = principals.filter((principal) => !principal.delegated && !policy.isFor(principal));
+  for (const { id } of strangers)
+    process.stderr.write(
+      `no grant of the policy is for ${id}: say whom it stands for (MCP_API_KEY_TEAM_ID, MCP_STDIO_TEAM_ID or keys.json)\n`,
+    );
+}
+
 async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
-  const keys = takeApiKeys(options.environment, core.redactor.learn);
+  const callers = openCallers(options.environment, core.redactor.learn);
+  warnStrangers(core, callers.all());
+  const approvals = createApprovalRoutes({ ...core, current: callers.current });
   let open = true;
-  const server = createFrontDoor({ ...core, keys, isOpen: () => open });
-  server.listen(core.settings.port, core.settings.bind);
-  await once(server, "listening");
-  const address = server.address();
+  const server = createFrontDoor({ ...core, callers, approvals, isOpen: () => open });
+  const { port, bind, approvalsPort } = core.settings;
+  await listen(server, port, bind);
+  const page = approvalsPort === undefined ? undefined : createApprovalPage({ ...core, callers, approvals });
+  if (page !== undefined) await listen(page, approvalsPort ?? 0, bind);
+  const metrics = await startMetrics(core);
   return {
-    port: typeof address === "object" && address !== null ? address.port : null,
+    port: portOf(server),
+    metricsPort: metrics === undefined ? null : portOf(metrics),
+    approvalsPort: page === undefined ? null : portOf(page),
     ended: new Promise(() => undefined),
     close: onlyOnce(async () => {
       open = false;
+      page?.close();
+      page?.closeAllConnections();
       await closeHttp(server, core);
+      metrics?.close();
     }),
   };
 }
@@ -128,6 +245,7 @@ async function startHttp(options: ServerOptions): Promise<RunningServer> {
 function startStdio(options: ServerOptions): RunningServer {
   const core = buildCore(options);
   const principal = stdioPrincipal(options.environment);
+  warnStrangers(core, [principal]);
   const stop = new AbortController();
   const open = (): ReturnType<typeof openExchange> => {
     const exchange = openExchange(core.audit);
@@ -136,6 +254,8 @@ function startStdio(options: ServerOptions): RunningServer {
   };
   return {
     port: null,
+    metricsPort: null,
+    approvalsPort: null,
     ended: core.adapter.serveStdio(open, stop.signal),
     close: onlyOnce(async () => {
       await drain(core);

@@ -5,6 +5,11 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
+/** Tells values apart without giving them away. */
+export function shortDigest(text: string): string {
+  return sha256(text).slice(0, 16);
+}
+
 /** Identifies what was asked of which tool without holding it; approvals and audit rows share it. */
 export function argumentsDigest(component: string, tool: string, args: unknown): string {
   return sha256(`mcp-args\0v1\0${component}\0${tool}\0${canonicalJson(args)}`);

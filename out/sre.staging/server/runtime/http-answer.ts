@@ -6,12 +6,14 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const MAX_REASON = 300;
 
 export interface Body {
+  readonly headers: Headers;
+  readonly bytes: Buffer;
   readonly text: string;
   json(): unknown;
 }
 
-/** Reads the whole body, or gives up at `MAX_BODY_BYTES` with `too_large`. */
-export async function bodyOf(response: Response): Promise<Body> {
+/** Reads the body to its end, or until a piece is the last that is wanted, or gives up at `MAX_BODY_BYTES` with `too_large`. */
+export async function bodyOf(response: Response, until?: (chunk: Uint8Array) => boolean): Promise<Body> {
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
     throw new ToolFault("upstream_unavailable", `the service answered with a redirect (${response.status})`, {
@@ -29,9 +31,11 @@ export async function bodyOf(response: Response): Promise<Body> {
       });
     }
     chunks.push(chunk);
+    if (until?.(chunk) === true) break;
   }
-  const text = Buffer.concat(chunks).toString("utf8");
-  return { text, json: () => parse(text) };
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString("utf8");
+  return { headers: response.headers, bytes, text, json: () => parse(text) };
 }
 
 function parse(text: string): unknown {

@@ -1,3 +1,4 @@
+import type { OpenRules } from "#runtime/rules";
 import type { AnyToolModule } from "#runtime/tool";
 
 /** How far the drawing lets a call go: `propose` needs a person's approval for every call. */
@@ -17,6 +18,8 @@ export interface AllowedTool {
   /** As drawn, for example `10/min`. */
   readonly limits?: { readonly perTool?: string; readonly perSession?: string };
   readonly approvers?: readonly string[];
+  /** How long a proposal waits, as drawn: `15m`. */
+  readonly ttl?: string;
 }
 
 /** The whole of one emitted server: `server/registry.ts` is an instance of this. */
@@ -28,6 +31,8 @@ export interface Registry {
   readonly allowList: Readonly<Record<string, AllowedTool>>;
   /** Every write flag of the linked services, and whether the drawing lets it be true. */
   readonly flags: Readonly<Record<string, boolean>>;
+  /** Missing when no rules are drawn. */
+  readonly rules?: OpenRules;
   /** Variables that links cannot work without, each with its link. */
   readonly credentials: Readonly<Record<string, string>>;
 }

@@ -2,7 +2,9 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
 import { mergeContents, openContents } from "#runtime/content-index";
 import type { Contents } from "#runtime/content-index";
+import type { JsonSchema } from "#runtime/parameter";
 import type { AllowedTool, Registry } from "#runtime/registry";
+import { withChangeRef } from "#runtime/rules";
 import { settingsOf } from "#runtime/settings";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
@@ -13,6 +15,8 @@ export interface ToolEntry {
   readonly tool: Tool;
   readonly link: LinkFacts;
   readonly writes: boolean;
+  /** A resource, a prompt or a completion, which goes the way that tools go. */
+  readonly isContent?: true;
   /** Missing when the drawing does not permit it. */
   readonly allowed: AllowedTool | undefined;
   readonly validate: ValidateFunction;
@@ -35,9 +39,17 @@ function typed(module: AnyToolModule): ToolModule<unknown> {
   return module as unknown as ToolModule<unknown>;
 }
 
+/** A closed list is empty when nothing of its kind was drawn, and the validator takes no empty list. */
+function closedSchema(schema: JsonSchema): JsonSchema {
+  const text = JSON.stringify(schema);
+  return text.includes('"enum":[]')
+    ? (JSON.parse(text.replaceAll('"enum":[]', '"not":{}')) as JsonSchema)
+    : schema;
+}
+
 function compileInput(tool: Tool, ajv: Ajv2020): ValidateFunction {
   try {
-    return ajv.compile(tool.inputSchema);
+    return ajv.compile(closedSchema(tool.inputSchema));
   } catch (cause) {
     throw new StartError(`the input schema of tool ${tool.name} is not valid: ${String(cause)}`);
   }
@@ -48,8 +60,12 @@ function entriesOf(
   client: unknown,
   registry: Registry,
   ajv: Ajv2020,
+  takesChangeRef: (tool: string) => boolean,
 ): readonly ToolEntry[] {
-  return module.tools.map((tool) => {
+  return module.tools.map((drawn) => {
+    const tool = takesChangeRef(drawn.name)
+      ? { ...drawn, inputSchema: withChangeRef(drawn.inputSchema) }
+      : drawn;
     const handler = tool.handler as unknown as Handler;
     return {
       tool,
@@ -91,6 +107,7 @@ export function openTools(
   registry: Registry,
   environment: Environment,
   onSecret: (value: string) => void,
+  takesChangeRef: (tool: string) => boolean = () => false,
 ): ToolIndex {
   const ajv = new Ajv2020({
     useDefaults: true,
@@ -104,7 +121,7 @@ export function openTools(
     const client = typed(module).open(settingsOf(module.link, environment, onSecret));
     return {
       close: async () => await typed(module).close(client),
-      entries: entriesOf(module, client, registry, ajv),
+      entries: entriesOf(module, client, registry, ajv, takesChangeRef),
       contents: openContents(typed(module), client, ajv),
     };
   });

@@ -1,4 +1,3 @@
-import type { Registry } from "#runtime/registry";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
 
@@ -18,7 +17,10 @@ function flagValue(name: string, text: string | undefined): boolean {
  * Reads every flag of the drawing; throws a StartError for an unreadable value, and for a flag that is true
  * where the drawing says read: starting with fewer tools than the operator asked for would hide the mistake.
  */
-export function readWriteFlags(flags: Registry["flags"], environment: Environment): WriteFlags {
+export function readWriteFlags(
+  flags: Readonly<Record<string, boolean>>,
+  environment: Environment,
+): WriteFlags {
   const on = new Set<string>();
   for (const [name, permitted] of Object.entries(flags)) {
     if (!flagValue(name, environment[name])) continue;

@@ -5,13 +5,20 @@ import { StartError } from "#runtime/start-error";
 export interface ServerSettings {
   readonly bind: string;
   readonly port: number;
+  /** Where metrics are read; nowhere when it is missing. */
+  readonly metricsPort: number | undefined;
   readonly maxResultBytes: number;
   /** Host headers that are accepted besides the loopback names, in lower case. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
-  readonly auditFile: string | undefined;
   /** Whether every write tool needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
+  /** Whether who proposes may not be who approves. */
+  readonly twoPerson: boolean;
+  /** Of the page on which people approve; without one there is no such page. */
+  readonly approvalsPort: number | undefined;
+  /** Where what must outlive the process is kept; nowhere when it is not set. */
+  readonly stateDir: string | undefined;
 }
 
 /** A whole number within the range, or a StartError that names the variable. */
@@ -51,6 +58,9 @@ export function readServerSettings(environment: Environment): ServerSettings {
   return {
     bind: environment["MCP_BIND"] || "127.0.0.1",
     port: integerSetting(environment, portVariable, { fallback: 8080, min: 0, max: 65_535 }),
+    metricsPort: environment["MCP_METRICS_PORT"]
+      ? integerSetting(environment, "MCP_METRICS_PORT", { fallback: 0, min: 0, max: 65_535 })
+      : undefined,
     maxResultBytes: integerSetting(environment, "MCP_MAX_RESULT_BYTES", {
       fallback: 65_536,
       min: 4_096,
@@ -58,8 +68,13 @@ export function readServerSettings(environment: Environment): ServerSettings {
     }),
     allowedHosts: listSetting(environment, "MCP_ALLOWED_HOSTS"),
     allowedOrigins: listSetting(environment, "MCP_ALLOWED_ORIGINS"),
-    auditFile: environment["MCP_AUDIT_FILE"] || undefined,
     approvalForWrites:
       choiceSetting(environment, "MCP_APPROVAL_MODE", ["required", "flag", "off"]) === "required",
+    twoPerson: choiceSetting(environment, "MCP_APPROVAL_TWO_PERSON", ["true", "false"]) !== "false",
+    approvalsPort:
+      (environment["MCP_APPROVALS_PORT"] ?? "") === ""
+        ? undefined
+        : integerSetting(environment, "MCP_APPROVALS_PORT", { fallback: 0, min: 0, max: 65_535 }),
+    stateDir: environment["MCP_STATE_DIR"] || undefined,
   };
 }

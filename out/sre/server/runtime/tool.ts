@@ -93,6 +93,32 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   destructive: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
 };
 
+/** What AI sees of a tool whose parameters are written as a schema already: a row of a table, for example. */
+export function shownTool(tool: {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly effect: Effect;
+  readonly inputSchema: JsonSchema;
+  readonly data?: JsonSchema;
+  readonly mayWrite?: true;
+}): Omit<Tool, "handler"> {
+  const { name, title, description, effect, inputSchema, data, mayWrite } = tool;
+  return {
+    name,
+    title,
+    description,
+    effect,
+    inputSchema,
+    outputSchema: {
+      type: "object",
+      properties: { data: data ?? {}, truncated: { type: "boolean" } },
+      required: ["data", "truncated"],
+    },
+    annotations: ANNOTATIONS[mayWrite === true ? "additive" : effect],
+  };
+}
+
 /**
  * Declares a tool. `description` is all that a model knows: when to use it, what comes back, and the real
  * limits, written with the constants that enforce them.
@@ -109,16 +135,10 @@ export function defineTool<Client, const P extends Parameters>(tool: {
   readonly timeoutMs?: number;
   handler(args: ArgumentsOf<P>, context: CallContext<Client>): Promise<ToolResult>;
 }): Tool<Client> {
-  const { parameters, data, handler, ...rest } = tool;
+  const { parameters, data: _data, handler, ...rest } = tool;
   return {
     ...rest,
-    inputSchema: inputSchemaOf(parameters),
-    outputSchema: {
-      type: "object",
-      properties: { data: data ?? {}, truncated: { type: "boolean" } },
-      required: ["data", "truncated"],
-    },
-    annotations: ANNOTATIONS[tool.mayWrite === true ? "additive" : tool.effect],
+    ...shownTool({ ...tool, inputSchema: inputSchemaOf(parameters) }),
     handler: (args, context) => handler(args, context),
   };
 }

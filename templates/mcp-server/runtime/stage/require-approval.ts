@@ -1,6 +1,10 @@
 import { entryOf, refuse } from "#runtime/call";
-import type { Arguments, Stage } from "#runtime/call";
+import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call";
+import { ToolFault } from "#runtime/fault";
+import type { Proposals } from "#runtime/proposals";
+import type { Redactor } from "#runtime/redactor";
 import type { Access, AllowedTool } from "#runtime/registry";
+import type { Tool } from "#runtime/tool";
 
 const NARROWEST_FIRST: readonly Access[] = ["read", "propose", "write"];
 
@@ -16,27 +20,84 @@ export function accessOf(allowed: AllowedTool, args: Arguments): Access {
   return NARROWEST_FIRST.find((word) => words.includes(word)) ?? "read";
 }
 
+/** The tool's own promise that nothing changes. */
+function hasDryRun({ inputSchema }: Tool): boolean {
+  const { properties } = inputSchema;
+  return typeof properties === "object" && properties !== null && Object.hasOwn(properties, "dry_run");
+}
+
+/** What a person decides by: the arguments, and what the tool itself says would happen. */
+async function previewOf(call: Call, next: Next, redactor: Redactor): Promise<unknown> {
+  const { tool, link } = entryOf(call);
+  const args = redactor.value(call.args).value;
+  const seen = { tool: tool.name, link: link.id, effect: tool.effect, arguments: args };
+  if (!hasDryRun(tool)) return seen;
+  const outcome = await next({ ...call, args: { ...call.args, dry_run: true } });
+  if (outcome.kind === "unknown") return seen;
+  const dryRun = outcome.kind === "result" ? outcome.envelope.data : outcome.fault;
+  return { ...seen, dry_run: redactor.value(dryRun).value };
+}
+
+async function propose(call: Call, next: Next, { proposals, redactor }: ApprovalParts): Promise<Outcome> {
+  const { tool } = entryOf(call);
+  try {
+    const proposal = await proposals.propose(call, await previewOf(call, next, redactor));
+    const { proposal_id, argsSha, expires_at } = proposal;
+    call.exchange.note({ proposal: proposal_id });
+    return refuse({
+      code: "approval_required",
+      message: `${tool.name} needs a person's approval; nothing was executed`,
+      hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
+      proposal_id,
+      argsSha,
+      expires_at,
+    });
+  } catch (problem) {
+    if (problem instanceof ToolFault) {
+      const { code, message, hint } = problem;
+      return refuse({ code, message, ...(hint === undefined ? {} : { hint }) });
+    }
+    if (!(problem instanceof Error && "code" in problem)) throw problem;
+    return refuse({
+      code: "audit_unavailable",
+      message: "the proposal could not be recorded; nothing was executed",
+      hint: "tell the operator that proposals cannot be kept",
+    });
+  }
+}
+
+export interface ApprovalParts {
+  readonly proposals: Proposals;
+  /** Whether every write needs a person's approval, also where the drawing says write. */
+  readonly approvalForWrites: boolean;
+  readonly redactor: Redactor;
+}
+
 /**
- * A write whose target was drawn with `propose` waits for a person, whatever the flags say. Nothing has been
- * executed when this answers.
+ * A write whose target was drawn with `propose` waits for a person, whatever the flags say: the call becomes a
+ * proposal, and nothing has been executed when this answers. A dry run changes nothing and waits for nobody.
  */
-export function requireApproval(approvalForWrites: boolean): Stage {
+export function requireApproval(parts: ApprovalParts): Stage {
   return async (call, next) => {
     const { writes, allowed, tool } = entryOf(call);
-    if (!writes) return await next(call);
+    if (!writes && call.mustApprove === undefined && call.intent === "propose")
+      return refuse({
+        code: "invalid_argument",
+        message: `${tool.name} changes nothing, so it needs no approval`,
+      });
+    if (!writes && call.mustApprove === undefined) return await next(call);
     const access = allowed === undefined ? "read" : accessOf(allowed, call.args);
-    if (access === "read") {
+    if (writes && access === "read") {
       return refuse({
         code: "denied",
         message: `${tool.name} may not change this target`,
         hint: "it was drawn for reading",
       });
     }
-    if (access === "write" && !approvalForWrites) return await next(call);
-    return refuse({
-      code: "approval_required",
-      message: `${tool.name} needs a person's approval; nothing was executed`,
-      hint: "ask an approver of this stack",
-    });
+    if (call.intent === "execute") return await next(call);
+    const isDryRun = hasDryRun(tool) && call.args["dry_run"] === true;
+    const isDirect =
+      isDryRun || (access === "write" && !parts.approvalForWrites && call.mustApprove === undefined);
+    return isDirect && call.intent === undefined ? await next(call) : await propose(call, next, parts);
   };
 }

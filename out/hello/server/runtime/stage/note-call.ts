@@ -32,7 +32,8 @@ function outcomeFacts(outcome: Outcome): RequestFacts {
 /** Tells the audit which tool was called and how that ended. */
 export function noteCall(redactor: Redactor): Stage {
   return async (call, next) => {
-    const link = call.entry === undefined ? {} : { link: call.entry.link.id };
+    const { id, component } = call.entry?.link ?? {};
+    const link = id === undefined || component === undefined ? {} : { link: id, component };
     call.exchange.note({
       tool: plainText(call.name.slice(0, LONGEST_NAME)),
       ...link,

@@ -29,12 +29,19 @@ function redactEnvelope(envelope: Envelope, redactor: Redactor): Envelope {
   };
 }
 
+const LONGEST_PATCH = 32_768;
+
 function redactFault(outcome: Extract<Outcome, { kind: "fault" }>, redactor: Redactor): Outcome {
-  const { code, message, hint } = outcome.fault;
+  const { message, hint, patch, ...rest } = outcome.fault;
   const clean = (text: string): string => redactor.text(text).value.slice(0, 2_000);
   return {
     ...outcome,
-    fault: { code, message: clean(message), ...(hint === undefined ? {} : { hint: clean(hint) }) },
+    fault: {
+      ...rest,
+      message: clean(message),
+      ...(hint === undefined ? {} : { hint: clean(hint) }),
+      ...(patch === undefined ? {} : { patch: redactor.text(patch).value.slice(0, LONGEST_PATCH) }),
+    },
   };
 }
 

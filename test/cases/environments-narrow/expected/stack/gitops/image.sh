@@ -5,7 +5,7 @@
 set -euo pipefail
 bills="$PWD"
 cd "$(dirname "$0")/.."
-tag="$(sha256sum server/package-lock.json | sha256sum | cut -c1-12)"
+tag="$(sha256sum server/Dockerfile server/package-lock.json | LC_ALL=C sort | sha256sum | cut -c1-12)"
 image="${REGISTRY:?name the registry and the folder in it}/stack-mcp"
 
 if found="$(docker buildx imagetools inspect "$image:$tag" 2>&1)"; then
