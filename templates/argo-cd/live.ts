@@ -1,6 +1,6 @@
 /** A real Argo CD over a real API server, with repositories of its own and the emitted account. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { emitPrincipals } from "../../test/harness/principals.ts";
@@ -123,7 +123,11 @@ async function administratorOf(server: LiveServer, kubectl: RealArgo["kubectl"])
 
 export async function startArgo(): Promise<RealArgo> {
   const cluster = await startLive("kubernetes");
-  const KUBECONFIG = join(cluster.folder, "kubeconfig");
+  // Argo CD hands the content of a token's file on as it is, its last newline too.
+  const token = readFileSync(join(cluster.folder, "admin.token"), "utf8").trim();
+  const KUBECONFIG = join(cluster.folder, "argo-cd.kubeconfig");
+  const given = readFileSync(join(cluster.folder, "kubeconfig"), "utf8");
+  writeFileSync(KUBECONFIG, given.replace(/tokenFile: "[^"]*"/, `token: "${token}"`), { mode: 0o600 });
   const kubectl: RealArgo["kubectl"] = (args, input) =>
     run("kubectl", args, { KUBECONFIG, HOME: cluster.folder }, input);
   await until("the cluster", () => kubectl(["get", "namespace", "kube-system", "-o", "name"]) || undefined);

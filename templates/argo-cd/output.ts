@@ -4,6 +4,9 @@ import { applicationOf, homeOf, projectsOf } from "./component.ts";
 
 const HERE = "templates/argo-cd";
 
+/** Of one project. */
+const MANY = 40;
+
 type Application = ReturnType<typeof applicationOf>;
 
 /** As Argo CD names an application in its rules: one of another namespace has that in front of its name. */
@@ -11,23 +14,31 @@ function objectOf(home: string, { name, namespace, project }: Application): stri
   return namespace === home ? `${project}/${name}` : `${project}/${namespace}/${name}`;
 }
 
+/**
+ * The rules that give one right to some applications. Argo CD goes through all of them for each application that it
+ * has, so many of one project get one rule for what that project has in their namespace.
+ */
+function rulesFor(link: LinkModule["link"], targets: LinkModule["link"]["targets"]): readonly string[] {
+  const drawn = targets.map((target) => applicationOf(link, target));
+  const objects = drawn.map((application) => {
+    const many = drawn.filter(({ project }) => project === application.project).length > MANY;
+    return objectOf(homeOf(link), many ? { ...application, name: "*" } : application);
+  });
+  return [...new Set(objects)];
+}
+
 /** What the account may do, line by line. */
 function rulesOf({ link, tools }: LinkModule, role: string): readonly string[] {
-  const home = homeOf(link);
   const canSync = tools.some(({ effect }) => effect !== "read");
+  const writable = canSync ? link.targets.filter(({ access }) => access !== "read") : [];
   const rule = (resource: string, action: string, object: string): string =>
     `p, ${role}, ${resource}, ${action}, ${object}, allow`;
-  const rules = (action: string, targets: typeof link.targets): readonly string[] =>
-    targets.map((target) => rule("applications", action, objectOf(home, applicationOf(link, target))));
   return [
-    ...rules("get", link.targets),
+    ...rulesFor(link, link.targets).map((object) => rule("applications", "get", object)),
     ...projectsOf(link).map((project) => rule("projects", "get", project)),
-    ...(canSync
-      ? rules(
-          "sync",
-          link.targets.filter(({ access }) => access !== "read"),
-        )
-      : []),
+    ...writable.map((target) =>
+      rule("applications", "sync", objectOf(homeOf(link), applicationOf(link, target))),
+    ),
   ];
 }
 

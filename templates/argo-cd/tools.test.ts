@@ -3,6 +3,9 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { withoutAccount } from "#runtime/argo-cd/api";
+import { findApplications, rowsOf } from "#runtime/argo-cd/list";
+import { openHttp } from "#runtime/http";
+import { settingsOf } from "#runtime/settings";
 import { treeOf } from "../../test/harness/in-process.ts";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
@@ -45,7 +48,7 @@ async function upstream(answer: (asked: Asked, response: ServerResponse) => void
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { asked, module: openModule(tools, { MCP_ARGOCD_URL: url, MCP_ARGOCD_TOKEN: "t0ken-geheim" }) };
+  return { asked, url, module: openModule(tools, { MCP_ARGOCD_URL: url, MCP_ARGOCD_TOKEN: "t0ken-geheim" }) };
 }
 
 const answering = async (body: unknown, status = 200) =>
@@ -135,15 +138,18 @@ describe("what is asked", () => {
     expect(asked[0]?.authorization).toBe("Bearer t0ken-geheim");
   });
 
-  it("a list is of small fields, filtered here, and only the page's specs are asked for", async () => {
+  it("a few applications are asked for one by one, and filtered here", async () => {
     const items = [
       application("shop", "argocd"),
       application("shop", "elsewhere"),
       application("shop-infra", "argocd", { health: { status: "Degraded" } }),
-      application("foreign", "argocd"),
-    ];
+    ].map((each) => ({ ...each, spec }));
     const { asked, module } = await upstream(({ url }, response) =>
-      response.end(JSON.stringify({ items: url.searchParams.has("name") ? [{ spec }] : items })),
+      response.end(
+        JSON.stringify({
+          items: items.filter(({ metadata }) => metadata.name === url.searchParams.get("name")),
+        }),
+      ),
     );
     const { data, page } = await module.call("argocd_list_applications", { health: "Degraded" });
     expect(page).toEqual({ returned: 1, total: 1, next_cursor: null });
@@ -162,34 +168,56 @@ describe("what is asked", () => {
         },
       ],
     });
-    expect(asked).toHaveLength(2);
-    expect(asked[0]?.url.searchParams.get("fields")).not.toContain("spec");
-    expect((await module.call("argocd_list_applications")).page?.total).toBe(2);
-  });
-
-  it("a page ends at its limit, and the next begins there", async () => {
-    const items = [application("shop-infra", "argocd"), application("shop", "argocd")];
-    const { module } = await upstream(({ url }, response) =>
-      response.end(JSON.stringify({ items: url.searchParams.has("name") ? [{ spec }] : items })),
-    );
-    const first = await module.call("argocd_list_applications", { limit: 1 });
-    expect(first).toMatchObject({
+    expect(asked.map(({ url }) => url.searchParams.get("name"))).toEqual(["shop", "shop-infra"]);
+    const all = await module.call("argocd_list_applications", { limit: 1 });
+    expect(all).toMatchObject({
       data: { applications: [{ name: "shop" }] },
       page: { total: 2 },
       truncation: { by: "rows" },
     });
-    const second = await module.call("argocd_list_applications", {
-      limit: 1,
-      cursor: first.page?.next_cursor,
-    });
+    const second = await module.call("argocd_list_applications", { limit: 1, cursor: all.page?.next_cursor });
     expect(second).toMatchObject({
       data: { applications: [{ name: "shop-infra" }] },
       page: { next_cursor: null },
     });
     expect(second.truncation).toBeUndefined();
-    await expect(
-      module.call("argocd_list_applications", { sync: "Synced", cursor: first.page?.next_cursor }),
-    ).rejects.toThrow("does not belong");
+    const other = module.call("argocd_list_applications", { sync: "Synced", cursor: all.page?.next_cursor });
+    await expect(other).rejects.toThrow("does not belong");
+  });
+
+  it("many are asked for at once, by small fields, and the specs only of a short page", async () => {
+    const drawn = Array.from({ length: 120 }, (_, index) => ({
+      name: `a${index}`,
+      namespace: "argocd",
+      project: "default",
+    }));
+    const items = [...drawn, { name: "foreign" }].map(({ name }) => application(name, "argocd"));
+    const many = await upstream(({ url }, response) =>
+      response.end(JSON.stringify({ items: url.searchParams.has("name") ? [{ spec }] : items })),
+    );
+    const { asked } = many;
+    const { url } = many;
+    const link = {
+      id: "mcp->argo_cd",
+      component: "argo_cd",
+      type: "argo_cd",
+      env: "MCP_ARGOCD",
+      host: "127.0.0.1",
+      port: 1,
+    };
+    const argo = openHttp(
+      link,
+      settingsOf(link, { MCP_ARGOCD_URL: url }, () => undefined),
+    );
+    const access = { argo, signal: new AbortController().signal };
+    const found = await findApplications(access, {}, drawn);
+    expect(found).toHaveLength(120);
+    expect(asked).toHaveLength(1);
+    expect(asked[0]?.url.searchParams.get("fields")).not.toContain("spec");
+    expect((await rowsOf(access, found.slice(0, 50)))[0]).toMatchObject({ revision: "main" });
+    expect(asked).toHaveLength(51);
+    expect((await rowsOf(access, found.slice(0, 51)))[0]).not.toHaveProperty("revision");
+    expect(asked).toHaveLength(51);
   });
 
   it("of a Secret only the name comes back, whatever Argo CD says about it", async () => {
