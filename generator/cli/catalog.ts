@@ -35,14 +35,23 @@ function listing(): string {
   return `${rows.join("\n")}\n`;
 }
 
-export async function runCatalog(name: string | undefined, options: { json?: boolean }): Promise<number> {
+export async function runCatalog(
+  name: string | undefined,
+  options: { json?: boolean; markdown?: boolean },
+): Promise<number> {
+  if (options.markdown === true) {
+    if (name !== undefined)
+      throw new UsageError("--markdown describes the whole catalog: leave the type out");
+    process.stdout.write(await (await import("./catalog-page.ts")).catalogPage(catalog));
+    return ExitCode.ok;
+  }
   if (name === undefined) {
     process.stdout.write(
       options.json === true
         ? `${JSON.stringify([...catalog.types.values()].map(describe), null, 2)}\n`
         : listing(),
     );
-    return await Promise.resolve(ExitCode.ok);
+    return ExitCode.ok;
   }
   const type = catalog.types.get(name);
   if (type === undefined) {

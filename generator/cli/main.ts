@@ -160,6 +160,7 @@ function program(): Command {
     .description("list the component types, or describe one")
     .argument("[type]")
     .option("--json", "machine-readable")
+    .option("--markdown", "the page about all of them")
     .action(action(runCatalog));
   root
     .command("schema")

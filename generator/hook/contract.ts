@@ -108,6 +108,7 @@ export function defineOutput(output: Output): Output {
 
 export type { CommandFamily } from "../catalog/commands.ts";
 export { npmPackage } from "../emit/npm-package.ts";
+export { parameterTable } from "../emit/parameter-table.ts";
 export { shellWord } from "../emit/shell.ts";
 export { typescriptLiteral } from "../emit/typescript.ts";
 export { kubernetesName } from "../model/naming.ts";

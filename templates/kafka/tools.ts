@@ -223,31 +223,32 @@ const clusterOverview = defineTool({
   },
 });
 
+const since = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+
 const from = shaped<From>(
   {
     anyOf: [
       { enum: ["earliest", "latest"] },
-      ...["offset", "timestamp", "tail"].map((name) => ({
+      {
         type: "object",
         properties: {
-          [name]: {
-            type: "integer",
-            minimum: name === "tail" ? 1 : 0,
-            maximum: name === "tail" ? MAX_PEEKED : Number.MAX_SAFE_INTEGER,
-          },
+          offset: since,
+          timestamp: since,
+          tail: { type: "integer", minimum: 1, maximum: MAX_PEEKED },
         },
-        required: [name],
+        minProperties: 1,
+        maxProperties: 1,
         additionalProperties: false,
-      })),
+      },
     ],
   },
-  { default: { tail: 10 }, doc: "timestamp in ms; latest waits for new ones" },
+  { default: { tail: 10 }, doc: "timestamp in ms; latest waits" },
 );
 
 const peekMessages = defineTool({
   name: named("kafka_peek"),
   title: "Read messages",
-  description: `Use to read a few messages without a group: nothing is committed. The last ones by default, else from somewhere on, oldest first. A value is cut at ${MAX_VALUE_BYTES} bytes, all together at max_bytes. Without partition: at most ${MAX_PARTITIONS} partitions.`,
+  description: `Use to read a few messages; nothing is committed. By default the last, else oldest first. A value is cut at ${MAX_VALUE_BYTES} bytes, all at max_bytes. Without partition: at most ${MAX_PARTITIONS} of them.`,
   effect: "read",
   parameters: {
     topic,
@@ -315,7 +316,7 @@ const produceMessage = defineTool({
   },
 });
 
-const partitions = { min: 1, max: 1000 } as const;
+const partitionRange = { min: 1, max: 1000 } as const;
 const retention = integer({ min: 1, max: 87_600, optional: true, doc: "In hours." });
 const cleanup = oneOf(["delete", "compact", "compact,delete"], { optional: true });
 const MANIFEST = "Changes nothing: answers a KafkaTopic manifest for a person to commit.";
@@ -327,7 +328,7 @@ const createTopic = defineTool({
   effect: "additive",
   parameters: {
     topic: text({ max: MAX_NAME, pattern: TOPIC }),
-    partitions: integer({ ...partitions, default: 1 }),
+    partitions: integer({ ...partitionRange, default: 1 }),
     replicas: integer({ min: 1, max: 10, optional: true }),
     retention_hours: retention,
     cleanup,
@@ -358,7 +359,7 @@ const alterTopic = defineTool({
   effect: "additive",
   parameters: {
     topic: target,
-    partitions: integer({ ...partitions, optional: true }),
+    partitions: integer({ ...partitionRange, optional: true }),
     retention_hours: retention,
     cleanup,
     reason,

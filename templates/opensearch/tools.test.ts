@@ -118,10 +118,6 @@ describe("arguments", () => {
     ["os_search", { index: "logs", filters: [{ field: "", op: "exists" }] }],
     [
       "os_search",
-      { index: "logs", filters: [{ field: "a", op: "in", value: Array.from({ length: 51 }, () => "1") }] },
-    ],
-    [
-      "os_search",
       { index: "logs", filters: Array.from({ length: 11 }, () => ({ field: "a", op: "exists" })) },
     ],
     ["os_search", { index: "logs", sort: ["a desc\n"] }],
@@ -135,6 +131,27 @@ describe("arguments", () => {
   ])("%s refuses %j", async (tool, args) => {
     const { module, seen } = await answering({});
     await expect(module.call(tool, { ...args })).rejects.toThrow("invalid arguments");
+    expect(seen).toEqual([]);
+  });
+
+  it.each<readonly [string, unknown]>([
+    ["in", Array.from({ length: 51 }, () => "1")],
+    ["in", ["x".repeat(501)]],
+    ["in", [{ script: "1" }]],
+    ["in", "one"],
+    ["in", undefined],
+    ["is", "x".repeat(501)],
+    ["is", { script: "1" }],
+    ["is", null],
+    ["prefix", ["one"]],
+    ["gte", undefined],
+  ])("os_search refuses a filter with %s %j before it asks", async (op, value) => {
+    const { module, seen } = await answering({});
+    const filters = [{ field: "a", op, ...(value === undefined ? {} : { value }) }];
+    await expect(module.call("os_search", { index: "logs", filters })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("the filter on a needs"),
+    });
     expect(seen).toEqual([]);
   });
 });

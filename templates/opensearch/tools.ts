@@ -64,10 +64,10 @@ const query = text({
   min: 1,
   max: MAX_QUERY,
   optional: true,
-  doc: "Lucene query text: level:error AND msg:time*",
+  doc: "Lucene: level:error AND msg:time*",
 });
 const filters = listOf(shaped<Filter>(FILTER_SCHEMA, {}), { max: 10, default: [] });
-const field = text({ min: 1, max: 200, optional: true });
+const field = text({ max: 200, optional: true });
 const limit = integer({ min: 1, max: 500, default: 100 });
 const cursor = text({ max: 256, optional: true });
 
@@ -176,7 +176,7 @@ const getMapping = defineTool({
   },
 });
 
-const sort = listOf(text({ min: 1, max: 200, pattern: SORT }), {
+const sort = listOf(shaped<string>({ type: "string", pattern: SORT }, {}), {
   max: 3,
   default: [],
   doc: "-ts: newest first",
@@ -185,13 +185,13 @@ const sort = listOf(text({ min: 1, max: 200, pattern: SORT }), {
 const searchDocuments = defineTool({
   name: named("os_search"),
   title: "Search documents",
-  description: `Use to find documents by text and filters, best first or as sorted. Name fields to see less; long texts and lists are cut. Ends after ${MAX_WINDOW} documents.`,
+  description: `Use to find documents by text and filters, best first. Name fields to see less; what is long is cut. Ends after ${MAX_WINDOW}.`,
   effect: "read",
   parameters: {
     index,
     query,
     filters,
-    fields: listOf(text({ min: 1, max: 200 }), { max: 30, default: [] }),
+    fields: listOf(text({ max: 200 }), { max: 30, default: [] }),
     sort,
     highlight: flag({ default: false }),
     size: integer({ min: 1, max: MAX_HITS, default: 20 }),
@@ -237,7 +237,7 @@ const searchDocuments = defineTool({
 const aggregate = defineTool({
   name: named("os_aggregate"),
   title: "Aggregate documents",
-  description: `Use to count or measure instead of reading: one figure, or one for each value of group_by (a keyword field, largest first), or over time by time_field and interval. At most ${MAX_BUCKETS} buckets.`,
+  description: `Use to count or measure: one figure, one for each value of group_by (keyword; largest first), or over time by time_field. At most ${MAX_BUCKETS} buckets.`,
   effect: "read",
   parameters: {
     index,
