@@ -2,7 +2,7 @@
 import { listEvents } from "#runtime/argo-cd/events";
 import type { Access, Application } from "#runtime/argo-cd/api";
 import { MAX_HISTORY, VIEWS, describeApplication } from "#runtime/argo-cd/application";
-import { HEALTH, SYNC, findApplications, rowsOf } from "#runtime/argo-cd/list";
+import { FEW, HEALTH, SYNC, findApplications, rowsOf } from "#runtime/argo-cd/list";
 import { listProjects } from "#runtime/argo-cd/projects";
 import { listResources } from "#runtime/argo-cd/resources";
 import { MAX_WAIT_S, syncApplication } from "#runtime/argo-cd/sync";
@@ -60,8 +60,7 @@ function drawnApplication(name: string): Application {
 const listApplications = defineTool({
   name: "argocd_list_applications",
   title: "List applications",
-  description:
-    "Use to see what is deployed and whether it is well: sync, health, the revision it follows, images and the last operation of each. Filters apply before paging; namespace is where it deploys to.",
+  description: `Use to see what is deployed and whether it is well: sync, health, images, last operation, and on pages of up to ${FEW} also project, destination and the revision it follows. namespace is where it deploys to.`,
   effect: "read",
   parameters: {
     project: oneOf(projects, { optional: true }),

@@ -1,4 +1,4 @@
-import { listOf, recordOf } from "#runtime/json-shape";
+import { listOf } from "#runtime/json-shape";
 import { ask, each, itemsOf, known, partOf, textOf } from "#runtime/argo-cd/api";
 import type { Access, Application, Json } from "#runtime/argo-cd/api";
 
@@ -60,6 +60,30 @@ const placeOf = (application: Json): string => {
   return `${textOf(metadata, "namespace")}/${textOf(metadata, "name")}`;
 };
 
+/** Up to this many, each is asked for by its name: Argo CD checks the rights of all that it has before it answers. */
+export const FEW = 50;
+
+/** The drawn applications as far as the account sees them, many of them without their specs. */
+async function askList(
+  access: Access,
+  search: Search,
+  drawn: readonly Application[],
+): Promise<readonly Json[]> {
+  const isFew = drawn.length <= FEW;
+  const fields = fieldsOf(isFew || search.namespace !== undefined ? [...FIELDS, "spec"] : FIELDS);
+  if (isFew) {
+    const found = await each(drawn, async ({ name, namespace, project }) =>
+      itemsOf(
+        await ask(access, ["applications"], { name, appNamespace: namespace, projects: [project], fields }),
+        "items",
+      ),
+    );
+    return found.flat();
+  }
+  const projects = [...new Set(drawn.map(({ project }) => project))];
+  return itemsOf(await ask(access, ["applications"], { projects, fields }), "items");
+}
+
 /**
  * What the search finds among the drawn applications, by name. Argo CD has no pages and ignores what it does not
  * know, so everything but the project is looked for here.
@@ -69,15 +93,11 @@ export async function findApplications(
   search: Search,
   drawn: readonly Application[],
 ): Promise<readonly Json[]> {
-  const fields = fieldsOf(search.namespace === undefined ? FIELDS : [...FIELDS, "spec"]);
-  const projects = [...new Set(drawn.map(({ project }) => project))].filter(
-    (name) => (search.project ?? name) === name,
-  );
-  if (projects.length === 0) return [];
-  const answer = await ask(access, ["applications"], { projects, fields });
-  const within = new Set(drawn.map(({ namespace, name }) => `${namespace}/${name}`));
-  return listOf(answer["items"] ?? [])
-    .map(recordOf)
+  const wanted = drawn.filter(({ project }) => (search.project ?? project) === project);
+  if (wanted.length === 0) return [];
+  const found = await askList(access, search, wanted);
+  const within = new Set(wanted.map(({ namespace, name }) => `${namespace}/${name}`));
+  return found
     .filter((application) => within.has(placeOf(application)))
     .filter((application) => matches(application, search))
     .map((application) => ({ place: placeOf(application), application }))
@@ -85,7 +105,18 @@ export async function findApplications(
     .map(({ application }) => application);
 }
 
-function rowOf(application: Json, spec: Json): object {
+function aboutSpec(spec: Json): object {
+  const revisions = sourcesOf(spec).map((source) =>
+    shortRevision(textOf(source, "targetRevision") || "HEAD"),
+  );
+  return {
+    project: textOf(spec, "project"),
+    destination: destinationOf(spec),
+    revision: revisions.join(","),
+  };
+}
+
+function rowOf(application: Json, spec: Json | undefined): object {
   const metadata = partOf(application, "metadata");
   const status = partOf(application, "status");
   const operation = partOf(status, "operationState");
@@ -93,24 +124,26 @@ function rowOf(application: Json, spec: Json): object {
   return {
     name: textOf(metadata, "name"),
     namespace: textOf(metadata, "namespace"),
-    project: textOf(spec, "project"),
-    destination: destinationOf(spec),
+    ...(spec === undefined ? {} : aboutSpec(spec)),
     sync: known(partOf(status, "sync"), "status"),
     health: known(partOf(status, "health"), "status"),
-    revision: sourcesOf(spec)
-      .map((source) => shortRevision(textOf(source, "targetRevision") || "HEAD"))
-      .join(","),
     images: images.slice(0, MAX_IMAGES).map((image) => image.slice(0, 200)),
     last_operation: { phase: known(operation, "phase"), finished: known(operation, "finishedAt") },
   };
 }
 
-/** The rows of one page; only for these are the specs asked for. */
+async function specOf(access: Access, application: Json): Promise<Json> {
+  const { name, namespace } = partOf(application, "metadata");
+  const query = { name: String(name), appNamespace: String(namespace), fields: fieldsOf(["spec"]) };
+  const [found] = itemsOf(await ask(access, ["applications"], query), "items");
+  return partOf(found ?? {}, "spec");
+}
+
+/** The rows of one page; only for these, and only when they are few, are missing specs asked for. */
 export async function rowsOf(access: Access, page: readonly Json[]): Promise<readonly object[]> {
+  const isFew = page.length <= FEW;
   return await each(page, async (application) => {
-    const { name, namespace } = partOf(application, "metadata");
-    const query = { name: String(name), appNamespace: String(namespace), fields: fieldsOf(["spec"]) };
-    const [found] = itemsOf(await ask(access, ["applications"], query), "items");
-    return rowOf(application, partOf(found ?? {}, "spec"));
+    if (application["spec"] !== undefined) return rowOf(application, partOf(application, "spec"));
+    return rowOf(application, isFew ? await specOf(access, application) : undefined);
   });
 }

@@ -212,31 +212,32 @@ const clusterOverview = defineTool({
   },
 });
 
+const since = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+
 const from = shaped<From>(
   {
     anyOf: [
       { enum: ["earliest", "latest"] },
-      ...["offset", "timestamp", "tail"].map((name) => ({
+      {
         type: "object",
         properties: {
-          [name]: {
-            type: "integer",
-            minimum: name === "tail" ? 1 : 0,
-            maximum: name === "tail" ? MAX_PEEKED : Number.MAX_SAFE_INTEGER,
-          },
+          offset: since,
+          timestamp: since,
+          tail: { type: "integer", minimum: 1, maximum: MAX_PEEKED },
         },
-        required: [name],
+        minProperties: 1,
+        maxProperties: 1,
         additionalProperties: false,
-      })),
+      },
     ],
   },
-  { default: { tail: 10 }, doc: "timestamp in ms; latest waits for new ones" },
+  { default: { tail: 10 }, doc: "timestamp in ms; latest waits" },
 );
 
 const peekMessages = defineTool({
   name: "kafka_peek",
   title: "Read messages",
-  description: `Use to read a few messages without a group: nothing is committed. The last ones by default, else from somewhere on, oldest first. A value is cut at ${MAX_VALUE_BYTES} bytes, all together at max_bytes. Without partition: at most ${MAX_PARTITIONS} partitions.`,
+  description: `Use to read a few messages; nothing is committed. By default the last, else oldest first. A value is cut at ${MAX_VALUE_BYTES} bytes, all at max_bytes. Without partition: at most ${MAX_PARTITIONS} of them.`,
   effect: "read",
   parameters: {
     topic,
@@ -270,8 +271,6 @@ const peekMessages = defineTool({
     return resultOf(peeked, { limit, max_bytes, decode, cursorOf });
   },
 });
-
-const partitions = { min: 1, max: 1000 } as const;
 
 export const tools = defineModule({
   link,
