@@ -7,6 +7,7 @@ import { fleetSuite } from "./fleet.ts";
 import { isReached } from "./goal.ts";
 import { inProcessSuite } from "./in-process.ts";
 import { manyComponentsSuite } from "./many-components.ts";
+import { pipelineSuite } from "./pipeline.ts";
 import { queriesSuite } from "./queries.ts";
 import { printed, saveResult } from "./report.ts";
 import { sealSuite } from "./seal.ts";
@@ -24,6 +25,7 @@ const SUITES: readonly Suite[] = [
   inProcessSuite,
   sealSuite,
   queriesSuite,
+  pipelineSuite,
 ];
 
 function chosen(names: readonly string[]): readonly Suite[] {

@@ -7,6 +7,8 @@ import type {
   LinkModule,
   Topology,
 } from "#hook";
+import { STATE_PASSWORD } from "./state.ts";
+import type stateHook from "./state.ts";
 import type workloadHook from "./workload.ts";
 import type { WorkloadFacts } from "./workload.ts";
 
@@ -16,8 +18,17 @@ const KEY_LENGTH = 44;
 
 type Spec = ReturnType<LinkModule["family"]["credentials"]>[number];
 
-function ownCredentials({ components }: Topology): readonly Credential[] {
+function ownCredentials({ components }: Topology, hasState: boolean): readonly Credential[] {
   const server = components.find(({ name }) => name === "mcp");
+  const path = server?.path ?? ["links", "mcp"];
+  const state: Credential = {
+    name: STATE_PASSWORD,
+    doc: "Password of the server's own account where its replicas share state.",
+    optional: false,
+    source: { from: "implied", name: STATE_PASSWORD },
+    length: PASSWORD_LENGTH,
+    path,
+  };
   return [
     {
       name: "MCP_API_KEY",
@@ -25,8 +36,9 @@ function ownCredentials({ components }: Topology): readonly Credential[] {
       optional: false,
       source: server?.secrets["api_key"] ?? { from: "implied", name: "MCP_API_KEY" },
       length: KEY_LENGTH,
-      path: server?.path ?? ["links", "mcp"],
+      path,
     },
+    ...(hasState ? [state] : []),
   ];
 }
 
@@ -68,10 +80,10 @@ function credentialsOf({ link, family, environment }: LinkModule): LinkCredentia
 /** Names of the credentials that the drawn links need. A component without a link contributes none. */
 export default defineHook({
   name: "credentials",
-  after: ["workload"],
+  after: ["state", "workload"],
   derive: (topology, facts, generation): CredentialFacts => {
     const workload = factsOf<typeof workloadHook>(facts, "workload");
-    const own = ownCredentials(topology);
+    const own = ownCredentials(topology, factsOf<typeof stateHook>(facts, "state") !== null);
     const links = generation.links.map(credentialsOf);
     const all = [...own, ...links.flatMap(({ credentials }) => credentials)];
     const names = [...new Set(all.map(({ name }) => name))].sort();

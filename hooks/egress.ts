@@ -1,5 +1,6 @@
-import { defineHook } from "#hook";
+import { defineHook, factsOf } from "#hook";
 import type { LinkModule, Topology } from "#hook";
+import type stateHook from "./state.ts";
 
 type Component = Topology["components"][number];
 
@@ -17,6 +18,8 @@ export interface Egress {
 
 export interface EgressFacts {
   readonly links: readonly Egress[];
+  /** Where replicas share state; `null` where they do not. */
+  readonly state: Egress | null;
   /** Every address once, sorted. */
   readonly targets: readonly string[];
 }
@@ -31,17 +34,32 @@ function missingRule(component: Component, ports: readonly number[]): string | n
 
 function egressOf({ link, family }: LinkModule): Egress {
   const { component } = link;
-  const ports = family.ports?.(link) ?? (component.port === null ? [] : [component.port]);
+  return wayTo(link.id, component, family.ports?.(link) ?? portsOf(component));
+}
+
+function portsOf({ port }: Component): readonly number[] {
+  return port === null ? [] : [port];
+}
+
+function wayTo(link: string, component: Component, ports: readonly number[]): Egress {
   const none = missingRule(component, ports);
   const addresses = none === null ? ports.map((port) => `${component.host}:${port}`).sort() : [];
-  return { link: link.id, component: component.name, addresses, ports: none === null ? ports : [], none };
+  return { link, component: component.name, addresses, ports: none === null ? ports : [], none };
 }
 
 /** The addresses that the server may open connections to: those of drawn links and no other. */
 export default defineHook({
   name: "egress",
-  derive: (_topology, _facts, { links }): EgressFacts => {
+  after: ["state"],
+  derive: (_topology, facts, { links }): EgressFacts => {
     const egress = links.map(egressOf);
-    return { links: egress, targets: [...new Set(egress.flatMap(({ addresses }) => addresses))].sort() };
+    const shared = factsOf<typeof stateHook>(facts, "state");
+    const state = shared === null ? null : wayTo(shared.link, shared.component, portsOf(shared.component));
+    const every = [...egress, ...(state === null ? [] : [state])];
+    return {
+      links: egress,
+      state,
+      targets: [...new Set(every.flatMap(({ addresses }) => addresses))].sort(),
+    };
   },
 });

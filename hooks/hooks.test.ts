@@ -13,6 +13,7 @@ import accessMatrix from "./access-matrix.ts";
 import type { AccessRow } from "./access-matrix.ts";
 import credentials from "./credentials.ts";
 import egress from "./egress.ts";
+import state from "./state.ts";
 import workload from "./workload.ts";
 import topologyMetadata from "./topology-metadata.ts";
 import type { TopologyData } from "./topology-metadata.ts";
@@ -55,7 +56,15 @@ interface Derived {
   facts<F>(hook: Hook<F>): F;
 }
 
-const HOOKS: readonly Hook[] = [workload, accessMatrix, credentials, egress, topologyMetadata, writeGates];
+const HOOKS: readonly Hook[] = [
+  state,
+  workload,
+  accessMatrix,
+  credentials,
+  egress,
+  topologyMetadata,
+  writeGates,
+];
 
 /** Draws a stack with the real catalog and derives the facts of all hooks of this test. */
 async function derived(text: string): Promise<Derived> {

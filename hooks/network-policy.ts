@@ -1,6 +1,7 @@
 import { defineHook, factsOf } from "#hook";
 import type { LinkModule, Topology } from "#hook";
 import type egressHook from "./egress.ts";
+import type { Egress } from "./egress.ts";
 import type serverLinksHook from "./server-links.ts";
 import type workloadHook from "./workload.ts";
 
@@ -25,6 +26,8 @@ export interface NetworkRule {
   readonly link: string;
   readonly peer: Peer;
   readonly ports: readonly number[];
+  /** Not for the agent beside the server. */
+  readonly serverOnly?: true;
 }
 
 export interface NetworkFacts {
@@ -48,6 +51,12 @@ function egressRule({ link }: LinkModule, ports: readonly number[]): NetworkRule
   return { link: link.id, peer: podsOf(link.component), ports: [...new Set(ports)].sort((a, b) => a - b) };
 }
 
+function stateRule({ link, component, ports }: Egress, components: readonly Component[]): NetworkRule[] {
+  return components
+    .filter(({ name }) => name === component)
+    .map((each) => ({ link, peer: podsOf(each), ports, serverOnly: true }));
+}
+
 function ingressRules(
   links: readonly Link[],
   peerOf: (component: Component) => Peer,
@@ -64,7 +73,7 @@ function ingressRules(
 export default defineHook({
   name: "network-policy",
   after: ["egress", "server-links", "workload"],
-  derive: (_topology, facts, { links }): NetworkFacts => {
+  derive: ({ components }, facts, { links }): NetworkFacts => {
     const { server, metricsPort } = factsOf<typeof workloadHook>(facts, "workload");
     const { gateways, scrapers, clients } = factsOf<typeof serverLinksHook>(facts, "server-links");
     const egress = factsOf<typeof egressHook>(facts, "egress");
@@ -74,11 +83,13 @@ export default defineHook({
       ...ingressRules(clients, podsOf, server.entryPort),
       ...ingressRules(scrapers, podsOf, metricsPort),
     ];
+    const state = egress.state?.none === null ? stateRule(egress.state, components) : [];
+    const linked = links.flatMap((module) => {
+      const way = ways.get(module.link.id);
+      return way === undefined || way.none !== null ? [] : [egressRule(module, way.ports)];
+    });
     return {
-      egress: links.flatMap((module) => {
-        const way = ways.get(module.link.id);
-        return way === undefined || way.none !== null ? [] : [egressRule(module, way.ports)];
-      }),
+      egress: [...linked, ...state].sort((a, b) => (a.link < b.link ? -1 : 1)),
       ingress: ingress.sort((a, b) => (a.link < b.link ? -1 : 1)),
     };
   },

@@ -35,16 +35,24 @@ const distinct = types.filter((type, at) => {
   return types.findIndex((each) => key(each) === key(type)) === at;
 });
 
+/** The second of two modules with one prefix is drawn under a name of its own. */
+function componentOf(type: (typeof types)[number]): string {
+  const prefixOf = (each: (typeof types)[number]): string => toolPrefix({ name: each.type }, each);
+  const [first] = distinct.filter((each) => prefixOf(each) === prefixOf(type));
+  return first === type ? type.type : `a_${type.type}`;
+}
+
 function drawing(stack: string, word: "read" | "write"): string {
   const components = distinct
     .filter(({ builtin }) => builtin === undefined)
-    .map(({ type, tools, podLabels }) => {
+    .map((each) => {
+      const { type, tools, podLabels } = each;
       const isPod = Object.keys(podLabels ?? { any: "pod" }).length > 0;
       const place = isPod ? [] : ["cidr: 192.0.2.1/32"];
       const scope = tools?.scope === undefined ? [] : [`${tools.scope}: [orders, payments]`];
-      return `  ${type}: {${["namespace: there", ...place, ...scope].join(", ")}}`;
+      return `  ${componentOf(each)}: {${[`type: ${type}`, "namespace: there", ...place, ...scope].join(", ")}}`;
     });
-  const links = distinct.map(({ type }) => `${type}: ${canWrite(type) ? word : "read"}`);
+  const links = distinct.map((each) => `${componentOf(each)}: ${canWrite(each.type) ? word : "read"}`);
   return `apiVersion: topology/v1\nstack: ${stack}\ncomponents:\n${components.join("\n")}\nlinks: {mcp: {${links.join(", ")}}}\n`;
 }
 
@@ -80,7 +88,7 @@ describe("what a client reads before it calls anything", () => {
   it("P7: every tool of every type is in the list that is measured", () => {
     const names = distinct.flatMap((type) =>
       moduleOf(type.type).tools.map(({ name }) =>
-        toolName(name, type, toolPrefix({ name: type.type }, type)),
+        toolName(name, type, toolPrefix({ name: componentOf(type) }, type)),
       ),
     );
     expect(

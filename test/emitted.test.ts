@@ -38,6 +38,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   command: "echo {name}",
   pattern: "*",
   dry_run: true,
+  orderId: "00000000-0000-4000-8000-000000000000",
 };
 
 function sample(name: string, schema: Schema): unknown {
@@ -66,15 +67,28 @@ const ANSWERS = new Set([
   "not_found",
 ]);
 
+/** The OpenAPI documents that the examples name. */
+const DOCUMENTS = Object.fromEntries(
+  readdirSync(join(ROOT, "stacks/openapi")).map((file) => [
+    `./openapi/${file}`,
+    readFileSync(join(ROOT, "stacks/openapi", file), "utf8"),
+  ]),
+);
+
 function expectedTools(stackFile: string, text: string): Promise<readonly string[]> {
-  return topologyOf(text, stackFile).then((topology) =>
+  return topologyOf(text, stackFile, DOCUMENTS).then((topology) =>
     topology.mcpLinks
       .flatMap((link) => {
         const type = catalog.types.get(link.component.type);
         if (type === undefined) return [];
         const prefix = toolPrefix(link.component, type);
         const tools = catalog.modules.get(type.type)?.tools ?? [];
-        return tools
+        const derived = type.tools?.derived?.tools(link, topology, () => undefined) ?? [];
+        // A write of a document is kept only where the link names it.
+        const shown = derived
+          .map((tool) => tool.shown)
+          .filter(({ effect }) => effect === "read" || link.tools !== null);
+        return [...tools, ...shown]
           .filter((tool) => tool.effect === "read" || link.access !== "read")
           .map((tool) => ({ name: toolName(tool.name, type, prefix), isRead: tool.effect === "read" }))
           .filter(({ name, isRead }) => isRead || link.tools === null || link.tools.includes(name))
@@ -84,13 +98,21 @@ function expectedTools(stackFile: string, text: string): Promise<readonly string
   );
 }
 
+/** The write flags as the ConfigMap has them. */
+function drawnFlags(folder: string): Record<string, string> {
+  const { flags } = JSON.parse(readFileSync(join(folder, "server/surface.lock.json"), "utf8")) as {
+    flags: Readonly<Record<string, boolean>>;
+  };
+  return Object.fromEntries(Object.entries(flags).map(([flag, on]) => [flag, String(on)]));
+}
+
 describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
   const folder = join(ROOT, "out", stack);
   let server: BootedServer;
   let client: Client;
 
   beforeAll(async () => {
-    server = await bootServer(folder, { MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true" });
+    server = await bootServer(folder, drawnFlags(folder));
     client = await connectClient(server);
   });
   afterAll(async () => {
@@ -102,7 +124,7 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
     const text = readFileSync(join(ROOT, "stacks", `${stack}.yaml`), "utf8")
       .replace(/^exports:.*$/m, "")
       .replace(/external: \{[^}]*\}/, "external: {stack: other, component: other}");
-    const { mcpLinks } = await topologyOf(text, stack);
+    const { mcpLinks } = await topologyOf(text, stack, DOCUMENTS);
     expect(readdirSync(join(folder, "server/tools")).sort()).toEqual(
       mcpLinks.map(({ component }) => `${component.name}.ts`).sort(),
     );
@@ -152,7 +174,6 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
   it("P9: speaks over stdio, without a key", async () => {
     const { tools } = await client.listTools();
     const local = new Client1({ name: "topogate-test", version: "1.0.0" });
-    const flags = { MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true" };
     await local.connect(
       new StdioClientTransport({
         command: process.execPath,
@@ -163,7 +184,7 @@ describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {
           MCP_STDIO_TEAM_ID: "sre",
           MCP_STDIO_ROLE: "operator",
           ...throwAwayCredentials(folder),
-          ...flags,
+          ...drawnFlags(folder),
         },
         stderr: "ignore",
       }),

@@ -49,7 +49,8 @@ export type DiagnosticCode =
 export const diagnosticCatalog: Readonly<Record<DiagnosticCode, DiagnosticEntry>> = {
   "E-ACCESS": {
     title: "access word that this link cannot carry",
-    cause: "Links from mcp take read, propose or write; other links take the words of the type they end at.",
+    cause:
+      "Links from mcp take read, propose or write; other links take the words of the type they end at. No link reaches what the server itself keeps.",
     fix: "Use one of the words that the message lists, or none.",
   },
   "E-API-VERSION": {

@@ -316,7 +316,7 @@ const produceMessage = defineTool({
   },
 });
 
-const partitions = { min: 1, max: 1000 } as const;
+const partitionRange = { min: 1, max: 1000 } as const;
 const retention = integer({ min: 1, max: 87_600, optional: true, doc: "In hours." });
 const cleanup = oneOf(["delete", "compact", "compact,delete"], { optional: true });
 const MANIFEST = "Changes nothing: answers a KafkaTopic manifest for a person to commit.";
@@ -328,7 +328,7 @@ const createTopic = defineTool({
   effect: "additive",
   parameters: {
     topic: text({ max: MAX_NAME, pattern: TOPIC }),
-    partitions: integer({ ...partitions, default: 1 }),
+    partitions: integer({ ...partitionRange, default: 1 }),
     replicas: integer({ min: 1, max: 10, optional: true }),
     retention_hours: retention,
     cleanup,
@@ -359,7 +359,7 @@ const alterTopic = defineTool({
   effect: "additive",
   parameters: {
     topic: target,
-    partitions: integer({ ...partitions, optional: true }),
+    partitions: integer({ ...partitionRange, optional: true }),
     retention_hours: retention,
     cleanup,
     reason,

@@ -31,7 +31,7 @@ function policyOf(facts: Facts, workload: Workload, server: Workload): Policy {
     namespace,
     podLabel,
     ingress: [{ link: "mcp->stack_agent", peer: peerOf(server), ports: [workload.port] }],
-    egress: egress.filter((rule) => !leadsTo(rule, workload)),
+    egress: egress.filter((rule) => rule.serverOnly !== true && !leadsTo(rule, workload)),
   };
 }
 

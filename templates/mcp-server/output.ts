@@ -18,6 +18,8 @@ const FRAMEWORKS = {
 const LIBRARIES = ["ajv"];
 /** Only servers with rules that have a condition evaluate any. */
 const CONDITIONS = "@marcbachmann/cel-js";
+/** Only servers whose replicas share state speak to one. */
+const STATE_LIBRARY = "ioredis";
 const DEV_LIBRARIES = ["tsx"];
 
 type RuleFacts = ReturnType<(typeof rulesHook)["derive"]>;
@@ -58,13 +60,13 @@ function registrySource(
   const imports = links.map(
     (module) => `import { tools as ${variableOf(module)} } from "./${modulePath(module)}";\n`,
   );
-  const { stack, environment } = topology;
+  const { stack, environment, server } = topology;
   const modules = links.map(variableOf);
   const names = rules.files.map(({ file }) => file);
   const compile = rules.hasConditions ? ", compile: compileCondition" : "";
   const ruleSource = `  rules: rulesIn({ folder: new URL("../governance/", import.meta.url), files: ${typescriptLiteral(names, "  ")}${compile} }),\n`;
   return `import type { Registry } from "#runtime/registry";
-${rules.hasConditions ? 'import { compileCondition } from "#runtime/rules/condition";\n' : ""}${names.length > 0 ? 'import { rulesIn } from "#runtime/rules/open";\n' : ""}${imports.join("")}
+${rules.hasConditions ? 'import { compileCondition } from "#runtime/rules/condition";\n' : ""}${names.length > 0 ? 'import { rulesIn } from "#runtime/rules/open";\n' : ""}${server.state === null ? "" : 'import { openState } from "#runtime/state/valkey";\n'}${imports.join("")}
 /** What this server may do: the tool modules of the drawn links, and how far each tool may go. */
 export const registry: Registry = {
   stack: ${typescriptLiteral(stack)},
@@ -72,7 +74,7 @@ export const registry: Registry = {
   modules: [${modules.join(", ")}],
   allowList: ${typescriptLiteral(facts.allowList, "  ")},
   flags: ${typescriptLiteral(facts.flags, "  ")},
-${names.length > 0 ? ruleSource : ""}  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
+${names.length > 0 ? ruleSource : ""}${server.state === null ? "" : "  state: openState,\n"}  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
 };
 `;
 }
@@ -81,12 +83,15 @@ function runtimeFiles(
   generation: Generation,
   framework: keyof typeof FRAMEWORKS,
   rules: RuleFacts,
+  hasState: boolean,
 ): FileSpec[] {
   const { copies, links } = generation;
   const isWanted = (name: string): boolean =>
-    name.startsWith("rules/")
-      ? wantsRuleFile(name, rules, generation)
-      : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+    name.startsWith("state/")
+      ? hasState
+      : name.startsWith("rules/")
+        ? wantsRuleFile(name, rules, generation)
+        : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({
@@ -115,6 +120,7 @@ function packageFiles(topology: Topology, generation: Generation, rules: RuleFac
       ...LIBRARIES,
       ...libraries,
       ...(rules.hasConditions ? [CONDITIONS] : []),
+      ...(topology.server.state === null ? [] : [STATE_LIBRARY]),
       ...generation.links.flatMap(({ family }) => family.libraries ?? []),
     ],
     devDependencies: DEV_LIBRARIES,
@@ -142,6 +148,7 @@ export default defineOutput({
   libraries: [
     ...LIBRARIES,
     CONDITIONS,
+    STATE_LIBRARY,
     ...DEV_LIBRARIES,
     ...FRAMEWORKS.sdk.libraries,
     ...FRAMEWORKS.fastmcp.libraries,
@@ -185,7 +192,7 @@ export default defineOutput({
       },
       ...contents.files.map((file): FileSpec => ({ kind: "data", ...file })),
       ...packageFiles(topology, generation, rules),
-      ...runtimeFiles(generation, topology.server.framework, rules),
+      ...runtimeFiles(generation, topology.server.framework, rules, topology.server.state !== null),
       ...generation.links.map((link): FileSpec => ({
         kind: "specialized",
         path: `server/${modulePath(link)}`,

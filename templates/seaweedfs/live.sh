@@ -12,8 +12,11 @@ MC=v0.0.0-20250313080218-cf909e1063a9
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/topogate"
 BIN="$CACHE/bin"
 
+# With STORE=seaweedfs only what that store needs.
 missing() {
-  for program in weed minio mc; do [[ -x "$BIN/$program" ]] || echo "$program"; done
+  local programs=(weed minio mc)
+  [[ "${STORE:-}" != seaweedfs ]] || programs=(weed)
+  for program in "${programs[@]}"; do [[ -x "$BIN/$program" ]] || echo "$program"; done
 }
 
 # A directive of the module keeps `go install` from it, so it is built where it lies.

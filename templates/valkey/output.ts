@@ -1,6 +1,8 @@
-import { defineOutput, shellWord } from "#hook";
-import type { FileSpec, LinkModule } from "#hook";
+import { defineOutput, factsOf, shellWord } from "#hook";
+import type { FileSpec, LinkModule, Report } from "#hook";
 import type { McpLink } from "#contract";
+import type stateHook from "../../hooks/state.ts";
+import type { StateFacts } from "../../hooks/state.ts";
 import { accountOf, keyspacesOf } from "./component.ts";
 
 const HERE = "templates/valkey";
@@ -58,11 +60,53 @@ function readmeView({ link, environment, tools }: LinkModule): object {
   };
 }
 
+/** The account with which the server's replicas share state: on its own keys, and no others. */
+function stateFiles({ account, component, database, prefix }: StateFacts): FileSpec[] {
+  const { name, host, port } = component;
+  const folder = `principals/${name}`;
+  const cli = `redis-cli -h ${shellWord(host ?? name)} -p ${port ?? 6379} --user admin`;
+  return [
+    {
+      kind: "rendered",
+      path: `${folder}/state.acl`,
+      from: `${HERE}/state.acl.hbs`,
+      view: { account, prefix, databases: database === 0 ? [] : [database] },
+    },
+    {
+      kind: "rendered",
+      path: `${folder}/state.md`,
+      from: `${HERE}/state-readme.md.hbs`,
+      view: {
+        component: name,
+        account,
+        keys: `${prefix}*`,
+        rights: `${cli} < ${shellWord(`${folder}/state.acl`)}`,
+        password: `printf '>%s' "$MCP_REPLICA_STATE_PASSWORD" | ${cli} -x ACL SETUSER ${account}`,
+      },
+    },
+  ];
+}
+
+/** A tool that could write where approvals are kept could approve what AI proposed. */
+function reportReach(link: McpLink, state: StateFacts, report: Report): void {
+  if (link.component.name !== state.component.name) return;
+  const keyspaces = keyspacesOf(link);
+  const reaches = ({ prefix }: { readonly prefix: string }): boolean =>
+    prefix.startsWith(state.prefix) || state.prefix.startsWith(prefix);
+  if (keyspaces.length > 0 && !keyspaces.some(reaches)) return;
+  report(
+    "E-ACCESS",
+    `the tools of ${link.id} would reach the keys ${state.prefix}*, with which the server's replicas share approvals: draw keyspaces with other prefixes, or name another component as state`,
+    link.path,
+  );
+}
+
 /** The account of each link, as a command that an administrator runs. */
 export default defineOutput({
   name: "valkey",
-  files: (_topology, _facts, { links }) =>
-    links
+  files: (_topology, facts, { links }) => {
+    const state = factsOf<typeof stateHook>(facts, "state");
+    const accounts = links
       .filter(({ module }) => module.folder === "valkey")
       .flatMap((module): FileSpec[] => {
         const { link, tools } = module;
@@ -80,5 +124,13 @@ export default defineOutput({
           },
           { kind: "rendered", path: `${folder}/valkey.acl`, from: `${HERE}/principal.acl.hbs`, view: rights },
         ];
-      }),
+      });
+    return [...accounts, ...(state === null ? [] : stateFiles(state))];
+  },
+  summary: (_emitted, _topology, facts, { links }, report) => {
+    const state = factsOf<typeof stateHook>(facts, "state");
+    const own = links.filter(({ module }) => module.folder === "valkey");
+    if (state !== null) for (const { link } of own) reportReach(link, state, report);
+    return [];
+  },
 });

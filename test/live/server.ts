@@ -46,8 +46,12 @@ export async function freePort(): Promise<number> {
 }
 
 /** What `live.sh check` prints: the version of the server, or `undefined` when it is not installed. */
-export function liveVersion(name: string): string | undefined {
-  const check = spawnSync("bash", [liveScript(name), "check"], { encoding: "utf8" });
+export function liveVersion(
+  name: string,
+  variables: Readonly<Record<string, string>> = {},
+): string | undefined {
+  const env = { ...process.env, ...variables };
+  const check = spawnSync("bash", [liveScript(name), "check"], { encoding: "utf8", env });
   return check.status === 0 ? check.stdout.trim() : undefined;
 }
 

@@ -129,7 +129,8 @@ describe("H24 A17: checksums change when and only when the content does", () => 
     [
       "the number of pods",
       (text: string) => text.replace("components:", "components:\n  mcp: {replicas: 2, state: valkey}"),
-      [],
+      // They share their state, for which there is code and an address.
+      ["checksum/code", "checksum/config"],
     ],
     [
       "the image",

@@ -1,5 +1,6 @@
 import type { Call, Outcome } from "#runtime/call";
 import type { Exchange } from "#runtime/exchange";
+import { ToolFault } from "#runtime/fault";
 import { executeProposal } from "#runtime/execute-proposal";
 import type { ExecutionParts, ExecutionRequest } from "#runtime/execute-proposal";
 import type { Principal } from "#runtime/identity";
@@ -166,6 +167,11 @@ export function createApprovalRoutes(parts: ApprovalRouteParts): ApprovalRoutes 
       if (route === undefined) throw new Error(`no route ${path}`);
       return await route(parts, request);
     } catch (problem) {
+      if (problem instanceof ToolFault) {
+        const { code, message } = problem;
+        exchange.note({ ok: false, fault: code });
+        return { status: 503, body: { error: code, message } };
+      }
       if (!(problem instanceof ApprovalRefusal)) throw problem;
       exchange.note({ decision: "deny", reason: problem.reason, ok: false });
       return { status: STATUS[problem.reason], body: { error: problem.reason } };

@@ -18,7 +18,8 @@ export interface ProposalStore {
 /** How long what is over can still be asked for. */
 const KEPT_MS = 24 * 3_600_000;
 
-function isForgotten(proposal: StoredProposal, now: number): boolean {
+/** Whether nobody can have a use for it any more. */
+export function isForgotten(proposal: StoredProposal, now: number): boolean {
   const isOver = !isOpen(proposal) || isExpired(proposal, now);
   // One that was being executed when the server died stays, because nobody knows how it ended.
   return isOver && proposal.state !== "executing" && now - Date.parse(proposal.expires_at) > KEPT_MS;

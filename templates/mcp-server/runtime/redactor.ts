@@ -48,6 +48,10 @@ const SHAPES: readonly Shape[] = [
   },
 ];
 
+/** Some part of every shape, so that most texts are looked at once and not once for each. */
+const HINT =
+  /-----BEGIN |eyJ|AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|:\/\/|authorization|passw|secret|token|api[_-]?key|private[_-]?key/i;
+
 const SECRET_WORDS = /^(?:password|passwd|secret|token|authorization|apikey|privatekey)s?$/;
 /** `secretName` and `token_count` say something about a secret; they do not hold it. */
 const ABOUT_A_SECRET = new Set(["count", "name", "names", "type", "length", "size", "ttl", "version", "age"]);
@@ -123,6 +127,7 @@ export function createRedactor(): Redactor {
   };
   const redact = (text: string, onMatch: () => void): string => {
     let result = replaceForms(plainText(text), onMatch);
+    if (!HINT.test(result)) return result;
     for (const { pattern, mark } of SHAPES) {
       result = result.replace(pattern, (_, kept: string) => {
         onMatch();
@@ -143,14 +148,22 @@ export function createRedactor(): Redactor {
       longestFirst = [...forms].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
     },
     text: (text) => counting((onMatch) => redact(text, onMatch)),
-    value: (value) =>
-      counting((onMatch) =>
+    value: (value) => {
+      // Rows repeat their keys.
+      const naming = new Map<string, boolean>();
+      const names = (key: string): boolean => {
+        const known = naming.get(key) ?? namesSecret(key);
+        naming.set(key, known);
+        return known;
+      };
+      return counting((onMatch) =>
         mapStrings(value, {
           text: (text) => redact(text, onMatch),
           key: (key) => replaceForms(plainText(key), onMatch),
           member: (key, held) =>
-            namesSecret(key) && !describesSecret(held) ? hideSecret(key, held, onMatch) : undefined,
+            names(key) && !describesSecret(held) ? hideSecret(key, held, onMatch) : undefined,
         }),
-      ),
+      );
+    },
   };
 }

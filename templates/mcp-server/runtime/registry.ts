@@ -1,4 +1,7 @@
+import type { ProposalStore } from "#runtime/proposal-store";
+import type { RateStore } from "#runtime/rate-limits";
 import type { OpenRules } from "#runtime/rules";
+import type { Environment } from "#runtime/settings";
 import type { AnyToolModule } from "#runtime/tool";
 
 /** How far the drawing lets a call go: `propose` needs a person's approval for every call. */
@@ -22,6 +25,13 @@ export interface AllowedTool {
   readonly ttl?: string;
 }
 
+/** What replicas share. `scope` names the stack and its environment; `onSecret` learns the password before it is used. */
+export type OpenState = (
+  environment: Environment,
+  scope: string,
+  onSecret: (value: string) => void,
+) => { readonly rates: RateStore; readonly proposals: ProposalStore };
+
 /** The whole of one emitted server: `server/registry.ts` is an instance of this. */
 export interface Registry {
   readonly stack: string;
@@ -33,6 +43,8 @@ export interface Registry {
   readonly flags: Readonly<Record<string, boolean>>;
   /** Missing when no rules are drawn. */
   readonly rules?: OpenRules;
+  /** Missing when limits and proposals are this process's own. */
+  readonly state?: OpenState;
   /** Variables that links cannot work without, each with its link. */
   readonly credentials: Readonly<Record<string, string>>;
 }

@@ -119,10 +119,14 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
   const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
   const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
-  const proposals = createProposals(embeddedProposals(stateDir), { twoPerson, entryOf: tools.find });
+  const { stack } = registry;
+  const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
+  const shared = registry.state?.(environment, scope, redactor.learn);
+  const store = shared?.proposals ?? embeddedProposals(stateDir);
+  const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
   const switches = openSwitches(environment);
-  const rates = memoryRates();
+  const rates = shared?.rates ?? memoryRates();
   const rateSettings = readRateSettings(environment);
   const gates = { flags, tools, switches, policy, rates, rateSettings };
   const parts = { ...gates, proposals, audit, redactor, approvalForWrites, rules };
@@ -139,7 +143,6 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
     pipeline,
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
-  const { stack } = registry;
   const tls = readTlsFiles(environment);
   return {
     ...gates,

@@ -272,8 +272,6 @@ const peekMessages = defineTool({
   },
 });
 
-const partitions = { min: 1, max: 1000 } as const;
-
 export const tools = defineModule({
   link,
   open: (settings) => openKafka(link, settings),

@@ -1,4 +1,6 @@
+import { fail } from "#runtime/call";
 import type { Stage } from "#runtime/call";
+import { ToolFault } from "#runtime/fault";
 import { internalFault } from "#runtime/internal-fault";
 import type { Redactor } from "#runtime/redactor";
 
@@ -8,6 +10,10 @@ export function survive(redactor: Redactor): Stage {
     try {
       return await next(call);
     } catch (thrown) {
+      if (thrown instanceof ToolFault) {
+        const { code, message, hint } = thrown;
+        return fail({ code, message, ...(hint === undefined ? {} : { hint }) });
+      }
       return internalFault(call, thrown, redactor);
     }
   };

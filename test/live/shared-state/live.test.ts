@@ -1,0 +1,291 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { Server } from "node:http";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bootServer, newKey, topogate, workspace } from "../../harness/emitted.ts";
+import type { BootedServer } from "../../harness/emitted.ts";
+import { ask, connectAs } from "../../server/boot.ts";
+import type { HttpAnswer, Json } from "../../server/boot.ts";
+import { startLive } from "../server.ts";
+import type { LiveServer } from "../server.ts";
+
+const STACK = `apiVersion: topology/v1
+stack: together
+components:
+  valkey: {keyspaces: [notes]}
+  mcp: {replicas: 3, state: valkey}
+links:
+  mcp: {valkey: propose}
+`;
+const PASSWORD = 'st4te "p/w" of+three & more';
+const KEYS: Readonly<Record<string, string>> = Object.fromEntries(
+  ["agent", "other", "ada", "ben"].map((name) => [name, newKey()]),
+);
+
+function keyTable(): string {
+  const rows = Object.entries(KEYS).map(([id, key]) => ({
+    id,
+    sha256: createHash("sha256").update(key).digest("hex"),
+    role: id === "ada" || id === "ben" ? "admin" : "operator",
+    human_id: id,
+  }));
+  return JSON.stringify(rows);
+}
+
+/** One address for all replicas: each request goes to the next one; a session stays with the one that opened it. */
+class Balancer {
+  readonly targets: number[] = [];
+  readonly #sessions = new Map<string, number>();
+  #turn = 0;
+  readonly server: Server = createServer((incoming, outgoing) => {
+    const session = String(incoming.headers["mcp-session-id"] ?? "");
+    const port = this.#sessions.get(session) ?? this.targets[this.#turn++ % this.targets.length] ?? 0;
+    const { method, url: path, headers } = incoming;
+    const onward = request({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
+      const opened = answer.headers["mcp-session-id"];
+      if (typeof opened === "string") this.#sessions.set(opened, port);
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on("error", () => (outgoing.headersSent ? outgoing.destroy() : outgoing.writeHead(502).end()));
+    incoming.pipe(onward);
+  });
+
+  get port(): number {
+    const address = this.server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+}
+
+const work = workspace();
+const balancer = new Balancer();
+let valkey: LiveServer;
+let admin: Redis;
+let replicas: BootedServer[] = [];
+let started = 0;
+
+const auditFile = (index: number): string => work.path(`audit-${index}.jsonl`);
+const portOf = ({ url }: BootedServer): number => Number(url.port);
+
+async function startReplica(environment: Readonly<Record<string, string>> = {}): Promise<BootedServer> {
+  started += 1;
+  return await bootServer(work.path("out/together"), {
+    MCP_KEYS_FILE: work.path("keys.json"),
+    MCP_AUDIT_FILE: auditFile(started),
+    MCP_VALKEY_HOST: "127.0.0.1",
+    MCP_VALKEY_PORT: String(valkey.port),
+    MCP_VALKEY_USER: "mcp_valkey",
+    MCP_VALKEY_PASSWORD: PASSWORD,
+    MCP_VALKEY_WRITE_ACCESS: "true",
+    MCP_REPLICA_STATE_HOST: "127.0.0.1",
+    MCP_REPLICA_STATE_PORT: String(valkey.port),
+    MCP_REPLICA_STATE_USER: "mcp_replica_state_together",
+    MCP_REPLICA_STATE_PASSWORD: PASSWORD,
+    MCP_RATE_LIMIT_READ_PER_MIN: "6",
+    MCP_RATE_LIMIT_BURST: "30",
+    ...environment,
+  });
+}
+
+const api = async (who: string, path: string, body?: Json, port = balancer.port): Promise<HttpAnswer> =>
+  await ask(port, {
+    method: body === undefined ? "GET" : "POST",
+    path: `/api/mcp/${path}`,
+    headers: { authorization: `Bearer ${KEYS[who]}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+const propose = async (key: string): Promise<{ proposal_id: string; argsSha: string }> => {
+  const args = { key, value: key, ttl_s: 60, reason: "three replicas" };
+  const { status, json, text } = await api("agent", "propose", {
+    provider: "valkey",
+    tool: "valkey_set",
+    args,
+  });
+  expect(status, text).toBe(200);
+  return { proposal_id: String(json["proposal_id"]), argsSha: String(json["argsSha"]) };
+};
+const stateOf = async (id: string, port?: number): Promise<unknown> => {
+  const { json } = await api("ada", "proposals", undefined, port);
+  return (json["proposals"] as readonly Json[]).find((each) => each["proposal_id"] === id)?.["state"];
+};
+
+beforeAll(async () => {
+  work.draw("together", STACK);
+  work.generate();
+  writeFileSync(work.path("keys.json"), keyTable());
+  valkey = await startLive("shared-state");
+  admin = new Redis({ port: valkey.port, protocol: 2 });
+  for (const [file, account] of [
+    ["valkey.acl", "mcp_valkey"],
+    ["state.acl", "mcp_replica_state_together"],
+  ] as const) {
+    const text = readFileSync(work.path("out/together/principals/valkey", file), "utf8");
+    const [, , , ...rules] = text.trim().split("\n").at(-1)?.split(" ") ?? [];
+    expect(await admin.call("ACL", "SETUSER", account, ...rules, `>${PASSWORD}`)).toBe("OK");
+  }
+  for (let index = 0; index < 3; index += 1) replicas.push(await startReplica());
+  balancer.targets.push(...replicas.map(portOf));
+  await new Promise<void>((resolve) => balancer.server.listen(0, "127.0.0.1", resolve));
+});
+afterAll(async () => {
+  balancer.server.closeAllConnections();
+  balancer.server.close();
+  await Promise.all(replicas.map(async (replica) => await replica.stop()));
+  admin?.disconnect();
+  await valkey?.stop();
+  work.remove();
+});
+
+describe("three replicas behind one address share one state", () => {
+  it("A10: 60 parallel calls draw from one bucket of 6, and another caller's are not touched", async () => {
+    const clients = Array.from({ length: 6 }, () => connectAs(balancer.port, KEYS["agent"] ?? ""));
+    await Promise.all(clients.map(async (client) => await client.rpc("tools/list")));
+    const results = await Promise.all(
+      clients.flatMap((client) => Array.from({ length: 10 }, async () => await client.call("valkey_dbsize"))),
+    );
+    const texts = results.map((result) => JSON.stringify(result));
+    const limited = texts.filter((text) => text.includes("rate_limited"));
+    expect(texts.filter((text) => text.includes("keyspaces")).length + limited.length).toBe(60);
+    expect(texts.length - limited.length).toBeGreaterThanOrEqual(6);
+    // One more token comes every ten seconds.
+    expect(texts.length - limited.length).toBeLessThanOrEqual(8);
+    expect(limited.every((text) => /retry_after_ms\\?":\d+/.test(text))).toBe(true);
+    const other = await connectAs(balancer.port, KEYS["other"] ?? "").call("valkey_dbsize");
+    expect(JSON.stringify(other)).toContain("keyspaces");
+  });
+
+  it("A7: proposed, approved and executed on three different replicas", async () => {
+    const { proposal_id, argsSha } = await propose("notes:steps");
+    const [one = 0, two = 0, three = 0] = balancer.targets;
+    for (const port of [one, two, three]) expect(await stateOf(proposal_id, port)).toBe("proposed");
+    expect((await api("ada", "execute", { proposal_id, argsSha }, three)).json["error"]).toBe("not_approved");
+    expect((await api("ada", "approve", { proposal_id }, two)).status).toBe(200);
+    expect((await api("ben", "execute", { proposal_id, argsSha }, three)).json).toMatchObject({
+      ok: true,
+      replayed: false,
+    });
+    const again = await api("ben", "execute", { proposal_id, argsSha }, one);
+    expect(again.json).toMatchObject({ ok: true, replayed: true });
+    expect(await admin.get("notes:steps")).toBe("notes:steps");
+  });
+
+  it("A4: 32 parallel executions of one approval have one effect", async () => {
+    const { proposal_id, argsSha } = await propose("notes:once");
+    await api("ada", "approve", { proposal_id });
+    const monitor = await admin.monitor();
+    const effects: string[][] = [];
+    monitor.on("monitor", (_time: string, args: string[]) => {
+      if (args[0]?.toLowerCase() === "set" && args[1] === "notes:once") effects.push(args);
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 32 }, async () => await api("ben", "execute", { proposal_id, argsSha })),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    monitor.disconnect();
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 32 }, () => 200));
+    expect(answers.filter(({ json }) => json["replayed"] === false)).toHaveLength(1);
+    expect(effects).toHaveLength(1);
+  });
+
+  it("of an approval and a rejection at once, one holds on every replica", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { proposal_id } = await propose(`notes:race${round}`);
+      const [one = 0, two = 0, three = 0] = balancer.targets;
+      await Promise.all([
+        api("ada", "approve", { proposal_id }, one),
+        api("ben", "approve", { proposal_id }, two),
+        api("ben", "reject", { proposal_id }, three),
+      ]);
+      const states = await Promise.all(
+        [one, two, three].map(async (port) => await stateOf(proposal_id, port)),
+      );
+      expect(new Set(states).size).toBe(1);
+      expect(["approved", "rejected"]).toContain(states[0]);
+    }
+  });
+
+  it("the emitted account reaches its own keys and nothing else, and no tool reaches them", async () => {
+    const state = new Redis({
+      port: valkey.port,
+      username: "mcp_replica_state_together",
+      password: PASSWORD,
+      protocol: 2,
+      enableReadyCheck: false,
+    });
+    for (const [command, ...args] of [
+      ["get", "notes:once"],
+      ["eval", "return redis.call('get', KEYS[1])", "1", "notes:once"],
+      ["eval", "return redis.call('get', 'notes:once')", "0"],
+      ["keys", "*"],
+      ["flushall"],
+      ["config", "get", "*"],
+      ["acl", "list"],
+      ["del", "mcp-state:together:proposals"],
+    ] as const)
+      await expect(state.call(command, ...args), command).rejects.toThrow(
+        /NOPERM|no permission|can't access/i,
+      );
+    expect(await state.hlen("mcp-state:together:proposals").catch((error: Error) => error.message)).toMatch(
+      /NOPERM/,
+    );
+    state.disconnect();
+    const args = { key: "mcp-state:together:proposals", value: "x", ttl_s: 60, reason: "an attack" };
+    const { json } = await api("agent", "propose", { provider: "valkey", tool: "valkey_set", args });
+    const { proposal_id, argsSha } = json;
+    await api("ada", "approve", { proposal_id });
+    const { text } = await api("ben", "execute", { proposal_id, argsSha });
+    expect(text).toContain("outside the keyspaces");
+  });
+
+  it("killing any one of them loses nothing that was acknowledged", async () => {
+    for (const index of [0, 1, 2]) {
+      const victim = replicas[index] as BootedServer;
+      const open = await propose(`notes:open${index}`);
+      const approved = await propose(`notes:approved${index}`);
+      const done = await propose(`notes:done${index}`);
+      const port = portOf(victim);
+      for (const { proposal_id } of [approved, done]) await api("ada", "approve", { proposal_id }, port);
+      const first = await api("ben", "execute", done, port);
+      expect(first.json).toMatchObject({ ok: true, replayed: false });
+      process.kill(victim.pid, "SIGKILL");
+      await victim.stop();
+      balancer.targets.splice(0, 3, ...replicas.filter((each) => each !== victim).map(portOf));
+      expect(await stateOf(open.proposal_id)).toBe("proposed");
+      expect((await api("ben", "execute", done)).json).toEqual({ ...first.json, replayed: true });
+      expect((await api("ben", "execute", approved)).json).toMatchObject({ ok: true, replayed: false });
+      const fresh = await startReplica();
+      replicas = replicas.map((each) => (each === victim ? fresh : each));
+      balancer.targets.splice(0, 3, ...replicas.map(portOf));
+      expect(await stateOf(approved.proposal_id, portOf(fresh))).toBe("executed");
+    }
+  });
+
+  it("A12: the audit of every process is a valid chain of its own", () => {
+    for (let index = 1; index <= started; index += 1) {
+      const run = topogate(["audit", "verify", auditFile(index)], { cwd: work.folder });
+      expect(run.status, run.stdout + run.stderr).toBe(0);
+    }
+  });
+
+  it("refuses calls while the state is away, and goes on when it is back", async () => {
+    const { proposal_id, argsSha } = await propose("notes:away");
+    await api("ada", "approve", { proposal_id });
+    await admin.call("ACL", "SETUSER", "mcp_replica_state_together", "off");
+    await admin.call("CLIENT", "KILL", "USER", "mcp_replica_state_together");
+    const [one = 0] = balancer.targets;
+    const refused = await api("ben", "execute", { proposal_id, argsSha }, one);
+    expect([refused.status, refused.json["error"]]).toEqual([503, "upstream_unavailable"]);
+    const read = await connectAs(one, KEYS["other"] ?? "").call("valkey_dbsize");
+    expect(JSON.stringify(read)).toContain("upstream_unavailable");
+    expect(await admin.exists("notes:away")).toBe(0);
+    expect(replicas.map((replica) => replica.stderr()).join("")).not.toContain(PASSWORD);
+    await admin.call("ACL", "SETUSER", "mcp_replica_state_together", "on");
+    await expect
+      .poll(async () => (await api("ben", "execute", { proposal_id, argsSha }, one)).status, {
+        timeout: 10_000,
+      })
+      .toBe(200);
+  });
+});
