@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -12,6 +13,8 @@ import { tools } from "./tools.ts";
 const HARD_LIMIT = 262_144;
 const FLOOD = 6000;
 const AT_ONCE = 16;
+const LIFECYCLE =
+  "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
 const reason = "a test of the tool";
 const types = ["seaweedfs", "minio"] as const;
 /** What the two stores answered to the same calls. */
@@ -222,6 +225,16 @@ describe.each(types)("%s", (type) => {
     const asked = async (part: string, method: string, path: string, options = {}) =>
       await ask(store.server.port, store.keyOf(part), method, path, options);
 
+    const withDigest = (body: string) => ({
+      body,
+      headers: { "content-md5": createHash("md5").update(body).digest("base64") },
+    });
+    /** What the store would take from an administrator, so that it refuses who asks and not what. */
+    const bodyFor = (method: string, path: string) => {
+      if (method !== "PUT" || path === "/made-by-ai") return {};
+      return withDigest(path.endsWith("?lifecycle=") ? LIFECYCLE : "x");
+    };
+
     /** Each with the account that comes nearest to it. */
     it.each([
       ["BACKUPS", "GET", "/shop-backups/weekly/hidden.log"],
@@ -255,8 +268,7 @@ describe.each(types)("%s", (type) => {
       ["INVOICES_WRITER", "PUT", "/invoices?lifecycle="],
       ["INVOICES_WRITER", "PUT", "/invoices/ai/x.txt?acl="],
     ])("S4: %s may not %s %s", async (part, method, path) => {
-      const body = method === "PUT" ? { body: "x" } : {};
-      const { status, text } = await asked(part, method, path, body);
+      const { status, text } = await asked(part, method, path, bodyFor(method, path));
       expect([status, /<Code>(\w+)</.exec(text)?.[1]]).toEqual([403, "AccessDenied"]);
     });
 
@@ -269,7 +281,8 @@ describe.each(types)("%s", (type) => {
     it("S4: it deletes nothing outside of its prefix in one sweep", async () => {
       const body =
         "<Delete><Object><Key>2024/a.json</Key></Object><Object><Key>empty.txt</Key></Object></Delete>";
-      await asked("INVOICES_WRITER", "POST", "/invoices?delete=", { body, headers: { "content-md5": "" } });
+      const { status, text } = await asked("INVOICES_WRITER", "POST", "/invoices?delete=", withDigest(body));
+      expect([status, text.includes("AccessDenied")]).toEqual([expect.toBeOneOf([200, 403]), true]);
       expect((await asked("INVOICES", "GET", "/invoices/2024/a.json")).status).toBe(200);
       expect((await asked("INVOICES", "GET", "/invoices/empty.txt")).status).toBe(200);
     });
