@@ -147,7 +147,7 @@ describe("H24 A17: checksums change when and only when the content does", () => 
     [
       "a flag",
       (text: string) => text.replace("valkey: read", "valkey: write"),
-      ["checksum/code", "checksum/config"],
+      ["checksum/code", "checksum/policy", "checksum/config"],
     ],
   ] as const)("%s", async (_, change, expected) => {
     const [before, after] = [await outputOfText(DRAWING), await outputOfText(change(DRAWING))];
