@@ -12,6 +12,7 @@ import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import {
   bootServer,
+  drawnFlags,
   callTool,
   connectClient,
   newKey,
@@ -96,14 +97,6 @@ function expectedTools(stackFile: string, text: string): Promise<readonly string
       })
       .sort(),
   );
-}
-
-/** The write flags as the ConfigMap has them. */
-function drawnFlags(folder: string): Record<string, string> {
-  const { flags } = JSON.parse(readFileSync(join(folder, "server/surface.lock.json"), "utf8")) as {
-    flags: Readonly<Record<string, boolean>>;
-  };
-  return Object.fromEntries(Object.entries(flags).map(([flag, on]) => [flag, String(on)]));
 }
 
 describe.each(["shop", "hello", "sre"])("the emitted server of %s", (stack) => {

@@ -21,7 +21,7 @@ async function configOf(folder: string): Promise<Readonly<Record<string, string>
 }
 
 /** Services of the stack itself that a server outside of the cluster goes without: it does their work itself. */
-const ALONE = { MCP_AGENT_URL: "" };
+const ALONE = { MCP_AGENT_URL: "", MCP_REPLICA_STATE: "alone" };
 
 /**
  * Starts the emitted server as its own process and lives as long as it does. Variables that are set here win

@@ -133,6 +133,8 @@ describe("the queries of the source, on the shop", () => {
         host: "kafka-kafka-bootstrap.kafka.svc.cluster.local",
         port: 9092,
         is_external: false,
+        sasl: "scram-sha-512",
+        tls: false,
       },
     ]);
     expect(rows({ source: "all", where: { type: "kafka" } })).toHaveLength(1);

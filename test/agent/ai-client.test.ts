@@ -148,7 +148,7 @@ describe("a client that knows the guide and the tool list answers", () => {
         component.ai !== null && component.ai.access !== "read" ? [component.name] : [],
       ),
     );
-    expect(changeable).toEqual(["valkey"]);
+    expect(changeable).toEqual(["valkey", "argo_cd", "rabbitmq"]);
     // The flag of the write tool is off, so that only a test could write, and it passes the same gate.
     expect([...writes]).toEqual(["run_test"]);
   });

@@ -79,6 +79,14 @@ export function throwAwayCredentials(folder: string): Readonly<Record<string, st
   return Object.fromEntries([...block.matchAll(/\b(MCP_\w+)"?:/g)].map(([, name]) => [name, newKey()]));
 }
 
+/** The write flags as the ConfigMap has them. */
+export function drawnFlags(folder: string): Readonly<Record<string, string>> {
+  const { flags } = JSON.parse(readFileSync(join(folder, "server/surface.lock.json"), "utf8")) as {
+    flags: Readonly<Record<string, boolean>>;
+  };
+  return Object.fromEntries(Object.entries(flags).map(([flag, on]) => [flag, String(on)]));
+}
+
 /** Starts `<folder>/server` as its own process on a free port of loopback. */
 export async function bootServer(
   folder: string,
@@ -97,6 +105,8 @@ export async function bootServer(
       MCP_RATE_LIMIT_READ_PER_MIN: "0",
       MCP_RATE_LIMIT_WRITE_PER_MIN: "0",
       MCP_RATE_LIMIT_GLOBAL_PER_MIN: "0",
+      // There is no Valkey on this machine that several of them could share.
+      MCP_REPLICA_STATE: "alone",
       ...throwAwayCredentials(folder),
       ...environment,
     },

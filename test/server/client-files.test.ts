@@ -10,7 +10,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bootServer, newKey, throwAwayCredentials, workspace } from "../harness/emitted.ts";
+import { bootServer, drawnFlags, newKey, throwAwayCredentials, workspace } from "../harness/emitted.ts";
 import type { BootedServer } from "../harness/emitted.ts";
 import {
   readClaudeCode,
@@ -111,7 +111,7 @@ describe.each(STACKS)("S33: the client files of %s", (stack) => {
     reading = lock.tools.filter(({ access }) => access === "read").map(({ name }) => name);
     server = await bootServer(work.path("out", stack), {
       MCP_ALLOWED_HOSTS: HOSTS[stack],
-      MCP_VALKEY_WRITE_ACCESS: stack === "hello" ? "" : "true",
+      ...drawnFlags(work.path("out", stack)),
     });
     const values = lock.credentials.map((name): [string, string] => [
       `${prefix}_${name}`,

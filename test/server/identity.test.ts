@@ -93,7 +93,7 @@ describe.each(ADAPTERS)("who is calling over %s", (adapter) => {
     expect(await lastRow()).toMatchObject({
       reason: "trust_too_low",
       key_id: "key:viewer",
-      team_id: "sre",
+      subject_team_id: "sre",
       matched_session: "sre-session",
       consented_trust: "low",
     });
@@ -141,7 +141,7 @@ describe.each(ADAPTERS)("who is calling over %s", (adapter) => {
     expect(await lastRow()).toMatchObject({
       key_id: "key:gateway/mary//sre",
       human_id: "mary",
-      team_id: "sre",
+      subject_team_id: "sre",
       matched_session: "sre-session",
     });
     const other = as("gateway", { ...session, "x-mcp-human-id": "mary", "x-mcp-team-id": "sales" });

@@ -104,7 +104,8 @@ function openRules(
   return rules?.({ stack, environment: env, opaUrl });
 }
 
-function buildCore({ registry, surface, policyFile, environment, adapter }: ServerOptions): Core {
+function buildCore(options: ServerOptions): Core {
+  const { registry, surface, policyFile, environment, adapter, transport } = options;
   const settings = readServerSettings(environment);
   demandCredentials(registry.credentials, environment);
   const flags = readWriteFlags(registry.flags, environment);
@@ -121,7 +122,8 @@ function buildCore({ registry, surface, policyFile, environment, adapter }: Serv
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
   const { stack } = registry;
   const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
-  const shared = registry.state?.(environment, scope, redactor.learn);
+  const isAlone = transport === "stdio" || settings.isAlone;
+  const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
   const store = shared?.proposals ?? embeddedProposals(stateDir);
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);

@@ -19,6 +19,8 @@ export interface ServerSettings {
   readonly approvalsPort: number | undefined;
   /** Where what must outlive the process is kept; nowhere when it is not set. */
   readonly stateDir: string | undefined;
+  /** One process by itself, as on a workstation: limits and proposals stay in it, whatever state is drawn. */
+  readonly isAlone: boolean;
 }
 
 /** A whole number within the range, or a StartError that names the variable. */
@@ -56,6 +58,7 @@ function choiceSetting(
 export function readServerSettings(environment: Environment): ServerSettings {
   const portVariable = environment["MCP_PORT"] === undefined ? "PORT" : "MCP_PORT";
   return {
+    isAlone: choiceSetting(environment, "MCP_REPLICA_STATE", ["shared", "alone"]) === "alone",
     bind: environment["MCP_BIND"] || "127.0.0.1",
     port: integerSetting(environment, portVariable, { fallback: 8080, min: 0, max: 65_535 }),
     metricsPort: environment["MCP_METRICS_PORT"]
