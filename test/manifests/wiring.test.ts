@@ -18,6 +18,8 @@ const OPTIONAL = new Set([
   "MCP_BUNDLE_KEY_FILE",
   "MCP_APPROVAL_TWO_PERSON",
   "MCP_ADMIN_API_KEY",
+  // For one process by itself, on a workstation: pods share what is drawn.
+  "MCP_REPLICA_STATE",
   // Whom the one key stands for.
   "MCP_API_KEY_AGENT_ID",
   "MCP_API_KEY_HUMAN_ID",
