@@ -83,6 +83,7 @@ async function startReplica(environment: Readonly<Record<string, string>> = {}):
     MCP_REPLICA_STATE_PORT: String(valkey.port),
     MCP_REPLICA_STATE_USER: "mcp_replica_state_together",
     MCP_REPLICA_STATE_PASSWORD: PASSWORD,
+    MCP_REPLICA_STATE: "shared",
     MCP_RATE_LIMIT_READ_PER_MIN: "6",
     MCP_RATE_LIMIT_BURST: "30",
     ...environment,
