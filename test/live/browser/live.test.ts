@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { boot, connectAs, newKey } from "../../server/boot.ts";
 import type { Booted } from "../../server/boot.ts";
 import { createWitness } from "../../server/notes.ts";
@@ -50,7 +50,14 @@ async function openBrowser(driver: string): Promise<Browser> {
   return {
     open: async (url) => void (await send(`${session}/url`, "POST", { url })),
     type: async (selector, text) => void (await send(`${await find(selector)}/value`, "POST", { text })),
-    click: async (selector) => void (await send(`${await find(selector)}/click`, "POST", {})),
+    // Every button sends a form: the next page is there when the button has gone.
+    click: async (selector) => {
+      const button = await find(selector);
+      await send(`${button}/click`, "POST", {});
+      await vi.waitFor(async () => await expect(send(`${button}/enabled`, "GET")).rejects.toThrow("stale"), {
+        timeout: 10_000,
+      });
+    },
     text: async (selector) => String(await send(`${await find(selector)}/text`, "GET")),
     count: async (value) =>
       ((await send(`${session}/elements`, "POST", { using: "css selector", value })) as unknown[]).length,
