@@ -214,6 +214,7 @@ links: {mcp: {stack_agent: read, valkey: read, prometheus: read}}
       "stack-mcp-code-runtime-prometheus",
       "stack-mcp-code-tools",
       "stack-mcp-config",
+      "stack-mcp-policy",
     ]);
   });
 });
