@@ -15,7 +15,7 @@ export interface ImageFacts {
 export default defineHook({
   name: "image",
   derive: (_topology, _facts, { links, types }): ImageFacts => {
-    const isTested = links.some(({ link }) => link.component.builtin);
+    const isTested = links.some(({ link }) => types.get(link.component.type)?.builtin === "stack_agent");
     const sources = links.flatMap(({ link }) => types.get(link.component.type)?.commands?.install ?? []);
     const wanted = isTested ? sources : [];
     const packages = wanted.flatMap((each) => ("debian" in each ? [each.debian] : []));
