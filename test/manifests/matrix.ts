@@ -100,7 +100,7 @@ domain: example.com
 components:
   mcp: {${server.join(", ")}}
   fastapi: {namespace: app}
-  valkey: {namespace: cache}
+  valkey: {namespace: cache, keyspaces: {cache: {prefix: "cache:"}}}
   cnpg: {namespace: db, cluster: cluster-db, databases: [app_db]}
   prometheus: {namespace: monitoring}
   far: {type: prometheus, external: {stack: other, component: prometheus}, host: far.example.com, cidr: 203.0.113.0/24}
