@@ -218,8 +218,64 @@ export const aiAttributes = {
   description: doc("Why AI needs this, in a sentence.", string),
 };
 
+const NO_BLANK = "^[\\x21-\\x7e]{1,256}$";
+const SCOPE = "^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,128}$";
+const claim = { type: "string", pattern: NO_BLANK };
+const claimValues = { type: "array", items: claim };
+
+const issuerKeys = doc(
+  "Where the issuer's public keys are; left out for an issuer that is drawn.",
+  closed({
+    from: doc("The drawn component that gives them.", string),
+    path: doc("Path of the key set there: /oauth2/jwks.", {
+      type: "string",
+      pattern: "^/[A-Za-z0-9/_.~%-]*$",
+    }),
+    file: doc("A key set beside the stack file: keys/issuer.json.", string),
+  }),
+);
+
+function oauthSchema(needs: readonly string[]): JsonSchema {
+  const claims = closed({
+    human: doc("Claim with the person's name: sub, preferred_username.", claim),
+    agent: doc("Claim with the client: azp.", claim),
+    team: doc("Claim with the team: groups.", claim),
+    role: doc("Claim that roles maps: realm_access.roles.", claim),
+  });
+  return doc(
+    "Tokens of an issuer let callers in.",
+    closed(
+      {
+        issuer: doc(
+          "A drawn component that signs tokens, keycloak/realm, or the https URL that they name.",
+          string,
+        ),
+        audience: doc(
+          "What a token must be made for; default: the server's address behind its gateway.",
+          claim,
+        ),
+        keys: issuerKeys,
+        scopes: doc("Scopes that a token needs, all of them.", {
+          type: "array",
+          items: { type: "string", pattern: SCOPE },
+        }),
+        claims: doc("Where a token says whom it stands for; what is not written is not read.", claims),
+        roles: doc("Role by value of the role's claim; everybody else is a viewer.", {
+          type: "object",
+          propertyNames: { pattern: NO_BLANK },
+          additionalProperties: { type: "string", enum: ["viewer", "operator", "admin", "auditor"] },
+        }),
+        teams: doc("Of several teams in a token the first of these counts.", claimValues),
+        delegates: doc("Clients that say with X-MCP headers on whose behalf they call.", claimValues),
+        api_keys: doc("Whether keys let callers in as well; default: true.", { type: "boolean" }),
+      },
+      needs,
+    ),
+  );
+}
+
 /** An environment writes only what differs, so nothing is required there. */
-export function accessSchema(grantNeeds: readonly string[]): JsonSchema {
+export function accessSchema(grantNeeds: readonly string[], oauthNeeds: readonly string[] = []): JsonSchema {
   const grant = closed(
     {
       subject: doc("Who it is for; every part that is written must fit.", {
@@ -249,6 +305,7 @@ export function accessSchema(grantNeeds: readonly string[]): JsonSchema {
       approvals: doc("Rules for calls that a person has to approve.", approvals),
       trust: doc("Trust that a call needs, by tool name or pattern.", trust),
       grants: doc("Who may call, up to which trust.", named(grant)),
+      oauth: oauthSchema(oauthNeeds),
     }),
   );
 }
@@ -284,5 +341,5 @@ export const rootAttributes: Readonly<Record<string, unknown>> = {
     }),
   ),
   exports: exportsSchema,
-  access: accessSchema(["subject", "maxTrust"]),
+  access: accessSchema(["subject", "maxTrust"], ["issuer"]),
 };
