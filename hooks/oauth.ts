@@ -1,11 +1,18 @@
 import { defineHook, factsOf } from "#hook";
 import type { Topology } from "#hook";
 import type routeHook from "./route.ts";
+import type { Route } from "./route.ts";
 
 type OAuth = NonNullable<Topology["access"]["oauth"]>;
 type Component = Topology["components"][number];
 
 const WELL_KNOWN = "/.well-known/oauth-protected-resource";
+
+interface Fault {
+  readonly code: "E-MISSING" | "E-SHAPE";
+  readonly message: string;
+  readonly path: readonly string[];
+}
 
 /** The tokens by which callers come in, and what the server needs for them. */
 export interface OAuthFacts extends Pick<
@@ -24,7 +31,7 @@ export interface OAuthFacts extends Pick<
   /** Of the keys; 0 where nobody is asked for them. */
   readonly port: number;
   readonly settings: readonly { readonly name: string; readonly value: string }[];
-  readonly fault: { readonly message: string; readonly path: readonly string[] } | null;
+  readonly fault: Fault | null;
 }
 
 function portOf(url: string): number {
@@ -36,18 +43,29 @@ function isUrl(text: string | null): text is string {
   return text !== null && /^https?:\/\//.test(text) && URL.canParse(text);
 }
 
+/** What a token travels over: in the open only within one machine. */
+function isSafe(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+}
+
+function addressOf({ tls, host, path }: Pick<Route, "host" | "path" | "tls">): string {
+  return `${tls ? "https" : "http"}://${host}${path}`;
+}
+
 /** The one address of the drawn routes: clients ask for tokens for it, so two are one too many. */
-function resourceOf(
-  { audience }: OAuth,
-  routes: ReturnType<(typeof routeHook)["derive"]>["routes"],
-): Pick<OAuthFacts, "resource" | "fault"> {
-  const urls = new Set(routes.map(({ tls, host, path }) => `${tls ? "https" : "http"}://${host}${path}`));
-  const [only] = urls;
-  if (isUrl(audience) && (urls.size !== 1 || only === undefined)) return { resource: audience, fault: null };
-  if (urls.size === 1 && only !== undefined) return { resource: only, fault: null };
-  const why = urls.size === 0 ? "no gateway with a domain leads to mcp" : "several routes lead to mcp";
-  const message = `${why}, so the server's own address is not known: write it as audience, such as https://mcp.example.com/mcp`;
-  return { resource: "http://localhost/mcp", fault: { message, path: ["access", "oauth"] } };
+function resourceOf({ audience }: OAuth, routes: readonly Route[]): string | Fault {
+  const urls = [...new Set(routes.map(addressOf))];
+  const path = ["access", "oauth"];
+  const resource = urls.length === 1 ? urls[0] : isUrl(audience) ? audience : undefined;
+  if (resource === undefined) {
+    const why = urls.length === 0 ? "no gateway with a domain leads to mcp" : "several routes lead to mcp";
+    const message = `${why}, so the server's own address is not known: write it as audience, such as https://mcp.example.com/mcp`;
+    return { code: "E-MISSING", message, path };
+  }
+  if (isSafe(resource)) return resource;
+  const message = `tokens would travel to ${resource} in the open: give the server an https address`;
+  return { code: "E-SHAPE", message, path };
 }
 
 /** `null` where no issuer is drawn: such a server knows nothing of tokens. */
@@ -58,7 +76,9 @@ export default defineHook({
     if (oauth === null) return null;
     const { routes } = factsOf<typeof routeHook>(facts, "route");
     const { keys } = oauth;
-    const { resource, fault } = resourceOf(oauth, routes);
+    const found = resourceOf(oauth, routes);
+    // With a fault nothing is written.
+    const [resource, fault] = typeof found === "string" ? [found, null] : ["http://localhost/mcp", found];
     const { pathname } = new URL(resource);
     const signer =
       keys.from === "file" ? null : (components.find(({ name }) => name === keys.component) ?? null);

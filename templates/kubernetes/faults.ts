@@ -73,7 +73,7 @@ function reportDelivery(topology: Topology, facts: Facts, report: Report): void 
 function reportOAuth(topology: Topology, facts: Facts, report: Report): void {
   const oauth = factsOf<typeof oauthHook>(facts, "oauth");
   if (oauth === null) return;
-  if (oauth.fault !== null) report("E-MISSING", oauth.fault.message, oauth.fault.path);
+  if (oauth.fault !== null) report(oauth.fault.code, oauth.fault.message, oauth.fault.path);
   const path = ["access", "oauth"];
   if (topology.server.delivery === "mcp-runtime") {
     const message =
