@@ -47,7 +47,6 @@ function keysOf({ keysFile }: OAuthSettings, environment: Environment): FindKey 
 
 const REASONS: Readonly<Record<string, TokenReason>> = {
   aud: "token_audience",
-  exp: "token_expired",
   iss: "token_issuer",
   nbf: "token_not_yet_valid",
 };
