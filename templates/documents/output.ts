@@ -6,8 +6,10 @@ import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type rulesHook from "../../hooks/rules.ts";
+import type oauthHook from "../../hooks/oauth.ts";
 import { rulesView } from "./rules.ts";
 import { runbookView } from "./runbook.ts";
+import { tokensView } from "./tokens.ts";
 import type { SurfacePrompt, SurfaceTool } from "../../hooks/surface.ts";
 
 const HERE = "templates/documents";
@@ -135,6 +137,7 @@ export default defineOutput({
     const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const rules = factsOf<typeof rulesHook>(facts, "rules");
+    const oauth = factsOf<typeof oauthHook>(facts, "oauth");
     const hidden = unreachable(topology);
     const head = {
       stack: topology.stack,
@@ -165,7 +168,7 @@ export default defineOutput({
         prompts: prompts.map(promptView),
         hasPrompts: prompts.length > 0,
       }),
-      rendered("docs/ACCESS.md", "access.md.hbs", { matrix }),
+      rendered("docs/ACCESS.md", "access.md.hbs", { matrix, tokens: tokensView(oauth) }),
       rendered("docs/GOVERNANCE.md", "governance.md.hbs", {
         writes,
         hasWrites: writes.length > 0,
@@ -179,7 +182,10 @@ export default defineOutput({
         ...runbookView({
           topology,
           address: factsOf<typeof serverAddressHook>(facts, "server-address"),
-          key: factsOf<typeof credentialsHook>(facts, "credentials").own[0],
+          key: factsOf<typeof credentialsHook>(facts, "credentials").own.find(
+            ({ name }) => name === "MCP_API_KEY",
+          ),
+          oauth,
           gates,
           folder:
             topology.environment === null ? `out/${topology.stack}` : `out/${head.stack}.${head.environment}`,

@@ -1,5 +1,17 @@
 import type { FaultCode } from "#runtime/fault";
 
+/** Why a token did not let its bearer in. */
+export type TokenReason =
+  | "insufficient_scope"
+  | "issuer_unavailable"
+  | "token_audience"
+  | "token_claims"
+  | "token_expired"
+  | "token_issuer"
+  | "token_malformed"
+  | "token_not_yet_valid"
+  | "token_signature";
+
 /** Why a request was turned away before a tool was asked. The caller sees a status; the audit has the word. */
 export type DoorReason =
   | "body_too_large"
@@ -12,18 +24,6 @@ export type DoorReason =
   | "rpc_inspection_failed"
   | "shutting_down"
   | "unauthenticated";
-
-/** Why a token did not let its bearer in. */
-export type TokenReason =
-  | "insufficient_scope"
-  | "issuer_unavailable"
-  | "token_audience"
-  | "token_claims"
-  | "token_expired"
-  | "token_issuer"
-  | "token_malformed"
-  | "token_not_yet_valid"
-  | "token_signature";
 
 /** What was switched off for everybody. */
 export type SwitchReason = "agent_dispatch_disabled" | "feature-disabled";
