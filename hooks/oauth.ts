@@ -28,6 +28,8 @@ export interface OAuthFacts extends Pick<
   readonly link: string;
   /** Who gives the issuer's keys; `null` where a file does. */
   readonly signer: Component | null;
+  /** Where the keys are had; `null` where a file has them. */
+  readonly keysUrl: string | null;
   /** Of the keys; 0 where nobody is asked for them. */
   readonly port: number;
   readonly settings: readonly { readonly name: string; readonly value: string }[];
@@ -90,6 +92,7 @@ export default defineHook({
       metadataPath: `${WELL_KNOWN}${pathname === "/" ? "" : pathname}`,
       link: `mcp issuer ${signer?.name ?? ""}`,
       signer,
+      keysUrl: keys.from === "file" ? null : keys.url,
       port: keys.from === "file" ? 0 : portOf(keys.url),
       settings: keys.from === "file" ? [] : [{ name: "MCP_OAUTH_JWKS_URL", value: keys.url }],
       fault,

@@ -149,6 +149,7 @@ export default defineOutput({
       framework: topology.server.framework,
       toolCount: tools.length,
       linkCount: generation.links.length,
+      takesKeys: oauth?.takesKeys ?? true,
     };
     const links = linkViews(tools, generation);
     const writes = tools.filter((tool) => tool.access !== "read").map(toolView);

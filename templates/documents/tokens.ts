@@ -58,7 +58,7 @@ const PARTS = ["human", "agent", "team"] as const;
 /** `null` where no tokens are drawn. */
 export function tokensView(oauth: OAuth): object | null {
   if (oauth === null) return null;
-  const { issuer, audience, scopes, claims, roles, teams, delegates, takesKeys, signer, settings } = oauth;
+  const { issuer, audience, scopes, claims, roles, teams, delegates, takesKeys, signer, keysUrl } = oauth;
   return {
     issuer,
     audience,
@@ -73,6 +73,6 @@ export function tokensView(oauth: OAuth): object | null {
     teams: teams.join(", "),
     delegates: delegates.join(", "),
     signer: signer?.name ?? "",
-    keysUrl: settings[0]?.value ?? "",
+    keysUrl: keysUrl ?? "",
   };
 }

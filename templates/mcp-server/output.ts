@@ -32,8 +32,8 @@ type OAuth = ReturnType<(typeof oauthHook)["derive"]>;
 /** The drawn issuer as the server holds itself to it. */
 function tokenSource({ stack }: Topology, oauth: OAuth): string {
   if (oauth === null) return "";
-  const { issuer, audience, resource, scopes, claims, roles, teams, delegates, takesKeys, signer } = oauth;
-  const settings = {
+  const { issuer, audience, resource, scopes, claims, roles, teams, delegates, takesKeys, keysUrl } = oauth;
+  const drawn = {
     issuer,
     audience,
     resource,
@@ -45,9 +45,11 @@ function tokenSource({ stack }: Topology, oauth: OAuth): string {
     delegates,
     takesKeys,
   };
-  const file = signer === null ? `, keysFile: new URL("./${ISSUER_KEYS}", import.meta.url)` : "";
-  const text = typescriptLiteral(settings, "  ");
-  return `  tokens: openTokens(${file === "" ? text : `{ ...${text}${file} }`}),\n`;
+  const members = Object.entries(drawn).map(
+    ([name, value]) => `    ${name}: ${typescriptLiteral(value, "    ")},\n`,
+  );
+  const keys = keysUrl === null ? `new URL("./${ISSUER_KEYS}", import.meta.url)` : typescriptLiteral(keysUrl);
+  return `  tokens: openTokens({\n${members.join("")}    keys: ${keys},\n  }),\n`;
 }
 
 /** Which files of `runtime/rules/` there are: none without rules, and the conditions only where one has any. */
@@ -229,7 +231,7 @@ export default defineOutput({
         state: topology.server.state !== null,
         tokens: oauth !== null,
       }),
-      ...(oauth === null || oauth.signer !== null
+      ...(oauth === null || oauth.keysUrl !== null
         ? []
         : [
             {

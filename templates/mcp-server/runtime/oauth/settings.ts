@@ -25,6 +25,6 @@ export interface OAuthSettings {
   /** Clients that speak for others. */
   readonly delegates: readonly string[];
   readonly takesKeys: boolean;
-  /** The issuer's keys as a file; else they are fetched from `MCP_OAUTH_JWKS_URL`. */
-  readonly keysFile?: URL;
+  /** The issuer's keys: a file beside the code, or where they are fetched, unless `MCP_OAUTH_JWKS_URL` says otherwise. */
+  readonly keys: URL | string;
 }

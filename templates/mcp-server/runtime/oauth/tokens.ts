@@ -25,10 +25,8 @@ const ALGORITHMS = [
 const TYPES = new Set(["", "jwt", "at+jwt", "application/at+jwt"]);
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
-function urlOf(environment: Environment): URL {
-  const written = environment["MCP_OAUTH_JWKS_URL"] || "";
-  if (written === "")
-    throw new StartError("MCP_OAUTH_JWKS_URL is not set: the ConfigMap of the output has it as it is drawn");
+function urlOf(drawn: string, environment: Environment): URL {
+  const written = environment["MCP_OAUTH_JWKS_URL"] || drawn;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.has(url.hostname));
   if (url === undefined || !isSafe || url.username !== "" || url.password !== "" || url.hash !== "")
@@ -38,11 +36,11 @@ function urlOf(environment: Environment): URL {
   return url;
 }
 
-function keysOf({ keysFile }: OAuthSettings, environment: Environment): FindKey {
-  if (keysFile !== undefined) return fileKeys(fileURLToPath(keysFile));
+function keysOf({ keys }: OAuthSettings, environment: Environment): FindKey {
+  if (typeof keys !== "string") return fileKeys(fileURLToPath(keys));
   const ca = environment["MCP_OAUTH_CA_FILE"] || "";
   const tls = ca === "" ? [] : [{ use: "ca" as const, path: ca, variable: "MCP_OAUTH_CA_FILE" }];
-  return remoteKeys(urlOf(environment), tls);
+  return remoteKeys(urlOf(keys, environment), tls);
 }
 
 const REASONS: Readonly<Record<string, TokenReason>> = {
