@@ -86,7 +86,13 @@ export default defineHook({
       keys.from === "file" ? null : (components.find(({ name }) => name === keys.component) ?? null);
     const { issuer, scopes, claims, roles, teams, delegates, takesKeys } = oauth;
     return {
-      ...{ issuer, scopes, claims, roles, teams, delegates, takesKeys },
+      issuer,
+      scopes,
+      claims,
+      roles,
+      teams,
+      delegates,
+      takesKeys,
       audience: oauth.audience ?? resource,
       resource,
       metadataPath: `${WELL_KNOWN}${pathname === "/" ? "" : pathname}`,

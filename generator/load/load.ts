@@ -24,7 +24,7 @@ import { normalise, normaliseOverlay } from "./normalise.ts";
 import type { NormaliseContext } from "./normalise-components.ts";
 import { quoted } from "../diagnostics/report.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { NAME } from "./schema-parts.ts";
+import { NAME } from "./schema-blocks.ts";
 import { scanForSecrets } from "./secret-scan.ts";
 import { readSource } from "./source.ts";
 import type { Source } from "./source.ts";

@@ -1,7 +1,9 @@
 /** The pieces that the schema of the file as written and the schema of the normalised document share. */
 import type { AttributeSpec, ComponentType, SecretSpec, SubComponentSpec } from "../catalog/contract.ts";
+import { NAME, closed, doc, named } from "./schema-blocks.ts";
+import type { JsonSchema } from "./schema-blocks.ts";
+import { oauthSchema } from "./schema-oauth.ts";
 
-export type JsonSchema = Readonly<Record<string, unknown>>;
 export type Types = ReadonlyMap<string, ComponentType> | Iterable<ComponentType>;
 
 /** The types in order, whether they come by name or as a list. */
@@ -14,8 +16,6 @@ export function sortedTypes(types: Types): readonly ComponentType[] {
   return all.sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
-/** What a name may look like: it becomes part of file names, variables, tool names and Kubernetes names. */
-export const NAME = "^[a-z][a-z0-9_-]{0,62}$";
 /** Names of sub-components are names on the service, which allow more: topics have dots. */
 export const SUB_NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,126}$";
 const ATTRIBUTE_NAME = "^[a-z][a-z0-9_]{0,62}$";
@@ -31,29 +31,6 @@ const string = { type: "string" };
 const strings = { type: "array", items: string };
 const anything = true;
 const scalar = { type: ["string", "number", "boolean"] };
-
-/** A closed map: `x-` keys are for other tools and mean nothing here. */
-export function closed(
-  properties: Readonly<Record<string, unknown>>,
-  required: readonly string[] = [],
-): JsonSchema {
-  return {
-    type: "object",
-    properties,
-    patternProperties: { "^x-": anything },
-    additionalProperties: false,
-    ...(required.length === 0 ? {} : { required }),
-  };
-}
-
-/** A map from names of the author's choice. */
-export function named(value: unknown, pattern = NAME): JsonSchema {
-  return { type: "object", propertyNames: { pattern }, additionalProperties: value };
-}
-
-export function doc(description: string, schema: JsonSchema): JsonSchema {
-  return { description, ...schema };
-}
 
 function attributeShape(spec: AttributeSpec): JsonSchema {
   switch (spec.kind) {
@@ -217,62 +194,6 @@ export const aiAttributes = {
   ),
   description: doc("Why AI needs this, in a sentence.", string),
 };
-
-const NO_BLANK = "^[\\x21-\\x7e]{1,256}$";
-const SCOPE = "^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,128}$";
-const claim = { type: "string", pattern: NO_BLANK };
-const claimValues = { type: "array", items: claim };
-
-const issuerKeys = doc(
-  "Where the issuer's public keys are; left out for an issuer that is drawn.",
-  closed({
-    from: doc("The drawn component that gives them.", string),
-    path: doc("Path of the key set there: /oauth2/jwks.", {
-      type: "string",
-      pattern: "^/[A-Za-z0-9/_.~%-]*$",
-    }),
-    file: doc("A key set beside the stack file: keys/issuer.json.", string),
-  }),
-);
-
-function oauthSchema(needs: readonly string[]): JsonSchema {
-  const claims = closed({
-    human: doc("Claim with the person's name: sub, preferred_username.", claim),
-    agent: doc("Claim with the client: azp.", claim),
-    team: doc("Claim with the team: groups.", claim),
-    role: doc("Claim that roles maps: realm_access.roles.", claim),
-  });
-  return doc(
-    "Tokens of an issuer let callers in.",
-    closed(
-      {
-        issuer: doc(
-          "A drawn component that signs tokens, keycloak/realm, or the https URL that they name.",
-          string,
-        ),
-        audience: doc(
-          "What a token must be made for; default: the server's address behind its gateway.",
-          claim,
-        ),
-        keys: issuerKeys,
-        scopes: doc("Scopes that a token needs, all of them.", {
-          type: "array",
-          items: { type: "string", pattern: SCOPE },
-        }),
-        claims: doc("Where a token says whom it stands for; what is not written is not read.", claims),
-        roles: doc("Role by value of the role's claim; everybody else is a viewer.", {
-          type: "object",
-          propertyNames: { pattern: NO_BLANK },
-          additionalProperties: { type: "string", enum: ["viewer", "operator", "admin", "auditor"] },
-        }),
-        teams: doc("Of several teams in a token the first of these counts.", claimValues),
-        delegates: doc("Clients that say with X-MCP headers on whose behalf they call.", claimValues),
-        api_keys: doc("Whether keys let callers in as well; default: true.", { type: "boolean" }),
-      },
-      needs,
-    ),
-  );
-}
 
 /** An environment writes only what differs, so nothing is required there. */
 export function accessSchema(grantNeeds: readonly string[], oauthNeeds: readonly string[] = []): JsonSchema {

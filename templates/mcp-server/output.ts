@@ -7,6 +7,8 @@ import type surfaceHook from "../../hooks/surface.ts";
 import type contentsHook from "../../hooks/contents.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type egressHook from "../../hooks/egress.ts";
+import { ISSUER_KEYS, tokenSource } from "./token-source.ts";
+import type { OAuth } from "./token-source.ts";
 
 const HERE = "templates/mcp-server";
 const RUNTIME = `${HERE}/runtime/`;
@@ -23,34 +25,9 @@ const CONDITIONS = "@marcbachmann/cel-js";
 const STATE_LIBRARY = "ioredis";
 /** Only servers that let callers in by tokens read any. */
 const TOKEN_LIBRARY = "jose";
-const ISSUER_KEYS = "issuer-keys.json";
 const DEV_LIBRARIES = ["tsx"];
 
 type RuleFacts = ReturnType<(typeof rulesHook)["derive"]>;
-type OAuth = ReturnType<(typeof oauthHook)["derive"]>;
-
-/** The drawn issuer as the server holds itself to it. */
-function tokenSource({ stack }: Topology, oauth: OAuth): string {
-  if (oauth === null) return "";
-  const { issuer, audience, resource, scopes, claims, roles, teams, delegates, takesKeys, keysUrl } = oauth;
-  const drawn = {
-    issuer,
-    audience,
-    resource,
-    name: stack,
-    scopes,
-    claims,
-    roles,
-    teams,
-    delegates,
-    takesKeys,
-  };
-  const members = Object.entries(drawn).map(
-    ([name, value]) => `    ${name}: ${typescriptLiteral(value, "    ")},\n`,
-  );
-  const keys = keysUrl === null ? `new URL("./${ISSUER_KEYS}", import.meta.url)` : typescriptLiteral(keysUrl);
-  return `  tokens: openTokens({\n${members.join("")}    keys: ${keys},\n  }),\n`;
-}
 
 /** Which files of `runtime/rules/` there are: none without rules, and the conditions only where one has any. */
 function wantsRuleFile(name: string, rules: RuleFacts, { links }: Generation): boolean {

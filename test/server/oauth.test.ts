@@ -1,27 +1,25 @@
 import { createHash, createHmac } from "node:crypto";
 import { Client as ModernClient, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { openTokens } from "#runtime/oauth/tokens";
-import type { OAuthSettings } from "#runtime/oauth/settings";
-import type { PolicyDocument } from "#runtime/policy-document";
 import { newPair, openTestIssuer } from "../harness/test-issuer.ts";
 import type { TestIssuer, TokenWish } from "../harness/test-issuer.ts";
-import { ask, boot, connectAs, INITIALIZE } from "./boot.ts";
-import type { Booted, HttpAnswer, Json } from "./boot.ts";
+import { ask, connectAs } from "./boot.ts";
+import type { HttpAnswer, Json } from "./boot.ts";
 import { ADAPTERS } from "./emitted.ts";
-
-const AUDIENCE = "https://mcp.example.com/tools/mcp";
-const METADATA = "/.well-known/oauth-protected-resource";
-const CHALLENGE = `resource_metadata="https://mcp.example.com${METADATA}/tools/mcp", scope="mcp"`;
-const ALL = ["read", "write", "destructive"] as const;
-const POLICY: Partial<PolicyDocument> = {
-  session: { required: true },
-  grants: [
-    { name: "sre", team_id: "sre", max_trust: "high", allowed_side_effects: ALL },
-    { name: "ada", human_id: "ada", max_trust: "low", allowed_side_effects: ["read"] },
-  ],
-  sessions: [{ name: "sre-session", team_id: "sre", consented_trust: "high" }],
-};
+import { createWitness } from "./notes.ts";
+import {
+  AUDIENCE,
+  CHALLENGE,
+  METADATA,
+  PERSON,
+  POLICY,
+  encoded,
+  person,
+  seconds,
+  stage,
+} from "./oauth-stage.ts";
+import type { Stage } from "./oauth-stage.ts";
+import { policyOf, testRegistry } from "./stack.ts";
 
 let issuer: TestIssuer;
 beforeAll(async () => {
@@ -29,85 +27,10 @@ beforeAll(async () => {
 });
 afterAll(async () => await issuer.close());
 
-function settings(more: Partial<OAuthSettings> = {}): OAuthSettings {
-  return {
-    issuer: issuer.issuer,
-    audience: AUDIENCE,
-    resource: AUDIENCE,
-    name: "test",
-    scopes: ["mcp"],
-    claims: { human: "preferred_username", agent: "azp", team: "groups", role: "realm_access.roles" },
-    roles: { "mcp-operator": "operator", "mcp-admin": "admin" },
-    teams: [],
-    delegates: ["gateway"],
-    takesKeys: true,
-    keys: issuer.jwksUrl,
-    ...more,
-  };
-}
-
-const PERSON = {
-  scope: "openid mcp",
-  preferred_username: "ada",
-  azp: "claude",
-  groups: ["sre"],
-  realm_access: { roles: ["mcp-operator", "offline_access"] },
-};
-const person = (
-  more: Readonly<Record<string, unknown>> = {},
-  rest: Omit<TokenWish, "claims"> = {},
-): TokenWish => ({
-  claims: { ...PERSON, ...more },
-  ...rest,
-});
-const seconds = (from: number): number => Math.floor(Date.now() / 1000) + from;
-const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-
-interface Stage {
-  readonly server: Booted;
-  readonly stderr: () => string;
-  post(authorization: string, headers?: Readonly<Record<string, string>>): Promise<HttpAnswer>;
-  reason(): Promise<unknown>;
-}
-
-async function stage(
-  adapter: (typeof ADAPTERS)[number],
-  more: Partial<OAuthSettings> = {},
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Stage> {
-  let stderr = "";
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
-  const server = await boot(
-    adapter,
-    { MCP_NOTES_WRITE_ACCESS: "true", ...environment },
-    (registry) => ({ ...registry, tokens: openTokens(settings(more)) }),
-    POLICY,
-  );
-  return {
-    server,
-    stderr: () => stderr,
-    post: async (authorization, headers = {}) =>
-      await ask(server.port, {
-        method: "POST",
-        headers: {
-          authorization,
-          "content-type": "application/json",
-          accept: "application/json, text/event-stream",
-          ...headers,
-        },
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: INITIALIZE }),
-      }),
-    reason: async () => (await server.newRows()).at(-1)?.["reason"],
-  };
-}
-
 describe.each(ADAPTERS)("R25 oauth: tokens before %s", (adapter) => {
   let on: Stage;
   beforeEach(async () => {
-    on = await stage(adapter);
+    on = await stage(issuer, adapter);
   });
   afterEach(async () => {
     issuer.answer(undefined);
@@ -255,8 +178,6 @@ describe.each(ADAPTERS)("R25 oauth: tokens before %s", (adapter) => {
     expect(ada).toContain("notes_get");
     expect(ada).not.toContain("notes_clear");
     expect(await namesFor(person({ groups: [], preferred_username: "eve" }))).toEqual([]);
-    const { policyOf, testRegistry } = await import("./stack.ts");
-    const { createWitness } = await import("./notes.ts");
     const client = connectAs(on.server.port, await issuer.token(person()));
     expect((await client.call("notes_get", { name: "first" }))["isError"]).toBeUndefined();
     const sessions = [{ name: "sre-session", team_id: "sre", revoked: true }];
@@ -318,84 +239,6 @@ describe.each(ADAPTERS)("R25 oauth: tokens before %s", (adapter) => {
     expect([status, headers["www-authenticate"]]).toEqual([401, `Bearer ${CHALLENGE}`]);
   });
 
-  it("1000 made-up keys make the issuer be asked once, and others are served meanwhile", async () => {
-    await on.post(`Bearer ${await issuer.token(person())}`);
-    const before = issuer.fetches();
-    const evil = await newPair();
-    const flood = await Promise.all(
-      Array.from(
-        { length: 1000 },
-        async (_, at) => await issuer.token(person({}, { by: { ...evil, kid: `x${at}` } })),
-      ),
-    );
-    const statuses = new Set<number>();
-    for (let at = 0; at < flood.length; at += 50) {
-      const answers = flood.slice(at, at + 50).map(async (token) => await on.post(`Bearer ${token}`));
-      for (const { status } of await Promise.all(answers)) statuses.add(status);
-    }
-    expect([...statuses]).toEqual([401]);
-    expect(issuer.fetches() - before).toBeLessThanOrEqual(1);
-    expect((await on.post(`Bearer ${await issuer.token(person())}`)).status).toBe(200);
-  });
-
-  it("follows a rotation, and what the issuer took back counts no longer", async () => {
-    vi.useFakeTimers({ toFake: ["performance"] });
-    const old = await issuer.token(person());
-    expect((await on.post(`Bearer ${old}`)).status).toBe(200);
-    await issuer.rotate("ES256");
-    vi.advanceTimersByTime(11_000);
-    expect((await on.post(`Bearer ${await issuer.token(person())}`)).status).toBe(200);
-    expect((await on.post(`Bearer ${old}`)).status).toBe(401);
-    expect(await on.reason()).toBe("token_signature");
-  });
-
-  it("without the issuer's keys nobody comes in, and they are tried again", async () => {
-    const token = await issuer.token(person());
-    const broken: Parameters<TestIssuer["answer"]>[0][] = [
-      (_, response) => response.destroy(),
-      (_, response) => response.writeHead(503).end("token secrets of the issuer"),
-      (_, response) => response.writeHead(302, { location: issuer.jwksUrl }).end(),
-      (_, response) => response.end("<html>"),
-      (_, response) => response.end('{"keys": 1}'),
-      (_, response) => response.end(`{"keys": [], "filler": "${"x".repeat(300_000)}"}`),
-    ];
-    vi.useFakeTimers({ toFake: ["performance"] });
-    for (const answer of broken) {
-      issuer.answer(answer);
-      const before = issuer.fetches();
-      vi.advanceTimersByTime(2_100);
-      for (let count = 0; count < 5; count += 1) {
-        const { status, headers, text } = await on.post(`Bearer ${token}`);
-        expect([status, headers["retry-after"], text]).toEqual([503, "5", '{"error":"Unavailable"}']);
-      }
-      expect(issuer.fetches() - before).toBe(1);
-      expect(await on.reason()).toBe("issuer_unavailable");
-    }
-    expect((await on.post(`Bearer ${on.server.key}`)).status).toBe(200);
-    expect(on.stderr()).toContain("MCP_OAUTH_JWKS_URL: the issuer's keys are not to be had (status 503)");
-    expect(on.stderr()).not.toContain("token secrets");
-    issuer.answer(undefined);
-    vi.advanceTimersByTime(2_100);
-    expect((await on.post(`Bearer ${token}`)).status).toBe(200);
-  });
-
-  it("keys that were had go on for ten minutes without the issuer, and no longer", async () => {
-    vi.useFakeTimers({ toFake: ["performance"] });
-    const token = await issuer.token(person());
-    expect((await on.post(`Bearer ${token}`)).status).toBe(200);
-    issuer.answer((_, response) => response.destroy());
-    vi.advanceTimersByTime(9 * 60_000);
-    expect((await on.post(`Bearer ${token}`)).status).toBe(200);
-    vi.advanceTimersByTime(61_000);
-    expect((await on.post(`Bearer ${token}`)).status).toBe(503);
-  });
-
-  it("an issuer that never answers is given up", { timeout: 15_000 }, async () => {
-    issuer.answer(() => undefined);
-    const { status } = await on.post(`Bearer ${await issuer.token(person())}`);
-    expect(status).toBe(503);
-  });
-
   it("S9: no token gets into log, audit or answer", async () => {
     const tokens = [
       await issuer.token(person()),
@@ -435,17 +278,17 @@ describe("R25 oauth: what is drawn otherwise", () => {
   afterEach(() => vi.restoreAllMocks());
 
   it("where keys are not drawn, none is taken, and none is left in the environment", async () => {
-    const on = await stage("sdk", { takesKeys: false });
+    const on = await stage(issuer, "sdk", { takesKeys: false });
     expect((await on.post(`Bearer ${on.server.key}`)).status).toBe(401);
     expect((await on.post(`Bearer ${await issuer.token(person())}`)).status).toBe(200);
     await on.server.close();
-    await expect(stage("sdk", { takesKeys: false }, { MCP_APPROVALS_PORT: "0" })).rejects.toThrow(
+    await expect(stage(issuer, "sdk", { takesKeys: false }, { MCP_APPROVALS_PORT: "0" })).rejects.toThrow(
       "MCP_APPROVALS_PORT",
     );
   });
 
   it("of several teams the first that is drawn counts", async () => {
-    const on = await stage("sdk", { teams: ["sre", "sales"] });
+    const on = await stage(issuer, "sdk", { teams: ["sre", "sales"] });
     await on.post(`Bearer ${await issuer.token(person({ groups: ["sales", "other", "sre"] }))}`);
     expect((await on.server.newRows()).at(-1)).toMatchObject({ subject_team_id: "sre" });
     await on.post(`Bearer ${await issuer.token(person({ groups: ["other"] }))}`);
@@ -454,7 +297,7 @@ describe("R25 oauth: what is drawn otherwise", () => {
   });
 
   it("A7: an agent with a token proposes, and an admin with another one approves and executes", async () => {
-    const on = await stage("sdk", {}, { MCP_MEMO_WRITE_ACCESS: "true" });
+    const on = await stage(issuer, "sdk", {}, { MCP_MEMO_WRITE_ACCESS: "true" });
     const as = async (path: string, wish: TokenWish, body: Json): Promise<HttpAnswer> =>
       await ask(on.server.port, {
         method: "POST",
@@ -478,15 +321,5 @@ describe("R25 oauth: what is drawn otherwise", () => {
       replayed: false,
     });
     await on.server.close();
-  });
-
-  it.each([
-    ["http://idp.example.com/jwks", "must be an https URL"],
-    ["https://user:word@idp.example.com/jwks", "must be an https URL"],
-    ["file:///etc/passwd", "must be an https URL"],
-  ])("MCP_OAUTH_JWKS_URL=%s stops the start", async (url, message) => {
-    await expect(stage("sdk", {}, { MCP_OAUTH_JWKS_URL: url })).rejects.toThrow(
-      `MCP_OAUTH_JWKS_URL ${message}`,
-    );
   });
 });

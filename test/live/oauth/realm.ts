@@ -56,13 +56,20 @@ export async function makeRealm(admin: Administrator, audience: string): Promise
     ],
     users: [
       {
-        ...{ username: "ann", firstName: "Ann", lastName: "Other", email: "ann@example.com" },
-        ...{ emailVerified: true, enabled: true },
+        username: "ann",
+        firstName: "Ann",
+        lastName: "Other",
+        email: "ann@example.com",
+        emailVerified: true,
+        enabled: true,
         credentials: [{ type: "password", value: PASSWORD, temporary: false }],
       },
       {
-        ...{ username: "service-account-ops-agent", enabled: true, serviceAccountClientId: "ops-agent" },
-        ...{ groups: ["/sre"], realmRoles: ["mcp-operator"] },
+        username: "service-account-ops-agent",
+        enabled: true,
+        serviceAccountClientId: "ops-agent",
+        groups: ["/sre"],
+        realmRoles: ["mcp-operator"],
       },
     ],
   });
