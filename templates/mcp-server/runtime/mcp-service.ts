@@ -70,12 +70,15 @@ const UNTRUSTED = { "governance/authority": "untrusted" } as const;
 
 function answerOf(outcome: Outcome): ToolAnswer | undefined {
   if (outcome.kind === "unknown") return undefined;
-  const body = outcome.kind === "result" ? outcome.envelope : outcome.fault;
-  return {
-    content: [{ type: "text", text: JSON.stringify(body) }],
-    ...(outcome.kind === "result" ? { structuredContent: outcome.envelope } : { isError: true }),
-    _meta: UNTRUSTED,
-  };
+  if (outcome.kind === "fault") {
+    return {
+      content: [{ type: "text", text: JSON.stringify(outcome.fault) }],
+      isError: true,
+      _meta: UNTRUSTED,
+    };
+  }
+  const { envelope, json = JSON.stringify(envelope) } = outcome;
+  return { content: [{ type: "text", text: json }], structuredContent: envelope, _meta: UNTRUSTED };
 }
 
 export interface ServiceParts {

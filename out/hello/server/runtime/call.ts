@@ -29,6 +29,8 @@ export type Outcome =
   | {
       readonly kind: "result";
       readonly envelope: Envelope;
+      /** Of the envelope, from the stage on that has made it. */
+      readonly json?: string;
     }
   | {
       readonly kind: "fault";
