@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { vi } from "vitest";
 import { newKey } from "../../harness/emitted.ts";
 import { emitPrincipals } from "../../harness/principals.ts";
+import { stackOf as argoStackOf, startArgo } from "../../../templates/argo-cd/live.ts";
+import { seed as seedArgo } from "../../../templates/argo-cd/live-data.ts";
 import { READER, WRITER, startClickhouse } from "../../../templates/clickhouse/live.ts";
 import { WRITES, startProxy } from "../../../templates/fastapi/live.ts";
 import { TENANT } from "../../../templates/loki/live.ts";
@@ -291,6 +293,28 @@ async function valkey(): Promise<Running> {
   };
 }
 
+async function argoCd(): Promise<Running> {
+  const argo = await startArgo();
+  seedArgo(argo);
+  const { port } = argo.server;
+  const token = await argo.accountOf(argoStackOf(port), "stack-mcp");
+  const name = "shop";
+  return {
+    stack: (word) => argoStackOf(port).replace("shop: write", `shop: ${word}`),
+    environment: async () => ({ MCP_ARGOCD_TOKEN: token, MCP_ARGOCD_URL: `http://127.0.0.1:${port}` }),
+    ready: ["argocd_get_app_resources", { name }],
+    calls: {
+      argocd_list_applications: {},
+      argocd_get_application: { name },
+      argocd_get_app_resources: { name },
+      argocd_list_projects: {},
+      argocd_get_app_events: { name },
+      argocd_sync_application: { name, dry_run: false, reason },
+    },
+    stop: argo.stop,
+  };
+}
+
 async function seaweedfs(): Promise<Running> {
   const store = await startStore("seaweedfs");
   const { port } = store.server;
@@ -363,10 +387,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   clickhouse: { server: "clickhouse", start: clickhouse },
   rabbitmq: { server: "rabbitmq", start: rabbitmq },
   valkey: { server: "valkey", start: valkey },
-  argo_cd: {
-    server: "argo-cd",
-    because: "not started here yet: templates/argo-cd shows its tools on the real server",
-  },
+  argo_cd: { server: "argo-cd", start: argoCd },
   seaweedfs: { server: "seaweedfs", variables: { STORE: "seaweedfs" }, start: seaweedfs },
   fastapi: { server: "fastapi", start: fastapi },
 };
