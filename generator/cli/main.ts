@@ -88,15 +88,19 @@ function addAudit(root: Command): void {
     .description("what a server recorded")
     .command("verify")
     .description("exit 1 for records that were edited, deleted or moved, and for a tail that is missing")
-    .argument("<file>", "as MCP_AUDIT_FILE names it; files that were put aside are read too")
+    .argument(
+      "<file...>",
+      "as MCP_AUDIT_FILE names it, with those that were put aside; of replicas all files, or a folder with nothing else",
+    )
     .option("--pub <file>", "public key in PEM: every anchor must be signed with its private half")
-    .option("--anchor <file>", "the last anchor, kept elsewhere (default: <file>.anchor)")
+    .option("--anchor <file>", "the last anchor of one file, kept elsewhere (default: <file>.anchor)")
+    .option("--heads <file>", "what the shared state has: valkey-cli HVALS mcp-state:<stack>:audit")
     .option("--partial", "older files were archived: the chain may begin anywhere")
     .option("--json", "machine-readable")
     .action(
       action(
-        async (file: string, options: AuditOptions) =>
-          await (await import("./audit.ts")).runAuditVerify(file, options),
+        async (files: readonly string[], options: AuditOptions) =>
+          await (await import("./audit.ts")).runAuditVerify(files, options),
       ),
     );
 }

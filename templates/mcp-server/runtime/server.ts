@@ -117,13 +117,14 @@ function buildCore(options: ServerOptions): Core {
   const metrics = createMetrics(rules?.revision ?? null);
   const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
   const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
-  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
-  const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
   const { stack } = registry;
   const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
   const isAlone = transport === "stdio" || settings.isAlone;
+  const auditSettings = readAuditSettings(environment);
   const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
+  const written = metrics.measured(openAudit(registry.stack, auditSettings, shared?.heads));
+  const audit = traces?.traced(written) ?? written;
   const store = shared?.proposals ?? embeddedProposals(stateDir);
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
@@ -171,8 +172,8 @@ async function drain({ inFlight }: Core): Promise<void> {
 async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
-  await proposals.store.close();
   await audit.close();
+  await proposals.store.close();
   await traces?.close();
 }
 

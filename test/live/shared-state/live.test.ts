@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { Server } from "node:http";
 import { Redis } from "ioredis";
@@ -66,7 +66,7 @@ let admin: Redis;
 let replicas: BootedServer[] = [];
 let started = 0;
 
-const auditFile = (index: number): string => work.path(`audit-${index}.jsonl`);
+const auditFile = (index: number): string => work.path(`audit/${index}.jsonl`);
 const portOf = ({ url }: BootedServer): number => Number(url.port);
 
 async function startReplica(environment: Readonly<Record<string, string>> = {}): Promise<BootedServer> {
@@ -107,6 +107,12 @@ const propose = async (key: string): Promise<{ proposal_id: string; argsSha: str
   expect(status, text).toBe(200);
   return { proposal_id: String(json["proposal_id"]), argsSha: String(json["argsSha"]) };
 };
+/** What an administrator reads from the shared state before looking at the files. */
+const registeredHeads = async (): Promise<string> => {
+  const file = work.path("heads.txt");
+  writeFileSync(file, `${(await admin.hvals("mcp-state:together:audit")).join("\n")}\n`);
+  return file;
+};
 const stateOf = async (id: string, port?: number): Promise<unknown> => {
   const { json } = await api("ada", "proposals", undefined, port);
   return (json["proposals"] as readonly Json[]).find((each) => each["proposal_id"] === id)?.["state"];
@@ -115,6 +121,7 @@ const stateOf = async (id: string, port?: number): Promise<unknown> => {
 beforeAll(async () => {
   work.draw("together", STACK);
   work.generate();
+  mkdirSync(work.path("audit"));
   writeFileSync(work.path("keys.json"), keyTable());
   valkey = await startLive("shared-state");
   admin = new Redis({ port: valkey.port, protocol: 2 });
@@ -263,6 +270,45 @@ describe("three replicas behind one address share one state", () => {
     }
   });
 
+  it("R, A22: what was executed and acknowledged while one of them was killed is on record", async () => {
+    const acknowledged = new Set<string>();
+    for (const index of [0, 1, 2]) {
+      const victim = replicas[index] as BootedServer;
+      const proposals = await Promise.all(
+        Array.from({ length: 24 }, async (_, at) => await propose(`notes:killed${index}x${at}`)),
+      );
+      await Promise.all(
+        proposals.map(async ({ proposal_id }) => await api("ada", "approve", { proposal_id })),
+      );
+      let done = 0;
+      const executions = proposals.map(async (proposal, at) => {
+        await new Promise((resolve) => setTimeout(resolve, at * 3));
+        const { json } = await api("ben", "execute", proposal);
+        if (json["ok"] === true) acknowledged.add(proposal.proposal_id);
+        done += 1;
+        // In the middle of the others.
+        if (done === 8) process.kill(victim.pid, "SIGKILL");
+      });
+      await Promise.allSettled(executions);
+      await victim.stop();
+      const fresh = await startReplica();
+      replicas = replicas.map((each) => (each === victim ? fresh : each));
+      balancer.targets.splice(0, 3, ...replicas.map(portOf));
+    }
+    expect(acknowledged.size).toBeGreaterThan(24);
+    const rows = readdirSync(work.path("audit"))
+      .filter((name) => name.endsWith(".jsonl"))
+      .flatMap((name) => readFileSync(work.path("audit", name), "utf8").trimEnd().split("\n"))
+      .map((line) => (JSON.parse(line) as { payload: Json }).payload);
+    const attempted = new Set(
+      rows.filter(({ phase }) => phase === "attempt").map(({ proposal_id: id }) => String(id)),
+    );
+    expect([...acknowledged].filter((id) => !attempted.has(id))).toEqual([]);
+    const run = topogate(["audit", "verify", work.path("audit"), "--heads", await registeredHeads()]);
+    // Files that are still written to: what was registered last must be in them.
+    expect([run.status, run.stdout + run.stderr]).toEqual([0, expect.stringContaining("intact")]);
+  });
+
   it("A12: the audit of every process is a valid chain of its own", () => {
     for (let index = 1; index <= started; index += 1) {
       const run = topogate(["audit", "verify", auditFile(index)], { cwd: work.folder });
@@ -288,5 +334,40 @@ describe("three replicas behind one address share one state", () => {
         timeout: 10_000,
       })
       .toBe(200);
+  });
+
+  it("A22: all files together hold, and whichever is taken away or cut off is named", async () => {
+    await Promise.all(replicas.map(async (replica) => await replica.stop()));
+    replicas = [];
+    const verify = (folder: string, ...more: string[]): { status: number | null; text: string } => {
+      const { status, stdout, stderr } = topogate(["audit", "verify", folder, ...more]);
+      return { status, text: stdout + stderr };
+    };
+    const whole = work.path("audit");
+    const heads = await registeredHeads();
+    for (const more of [[], ["--heads", heads]]) {
+      const { status, text } = verify(whole, ...more);
+      expect(status, text).toBe(0);
+      expect(text).toContain(`${started} files of ${started} processes`);
+    }
+    for (let index = 1; index <= started; index += 1) {
+      const copy = work.path(`tampered-${index}`);
+      cpSync(whole, copy, { recursive: true });
+      const file = `${copy}/${index}.jsonl`;
+      const text = readFileSync(file, "utf8");
+      const [, chain = "no chain"] = /"chain":"([^"]+)"/.exec(text) ?? [];
+      rmSync(`${file}.anchor`, { force: true });
+      const rows = text.trimEnd().split("\n");
+      const last = rows.findLastIndex((row) => row.includes('"phase":"attempt"'));
+      writeFileSync(file, `${rows.slice(0, last > 0 ? last : 1).join("\n")}\n`);
+      const cut = verify(copy);
+      expect([cut.status, cut.text]).toEqual([1, expect.stringContaining(`${file}:1: missing_tail:`)]);
+      rmSync(file);
+      const gone = verify(copy);
+      expect([gone.status, gone.text]).toEqual([
+        1,
+        expect.stringContaining(`missing_chain: the chain ${chain} is in none of these files`),
+      ]);
+    }
   });
 });

@@ -7,6 +7,7 @@ import { isForgotten } from "#runtime/proposal-store";
 import type { ProposalStore } from "#runtime/proposal-store";
 import type { RateStore } from "#runtime/rate-limits";
 import type { OpenState } from "#runtime/registry";
+import { sharedHeads } from "#runtime/state/heads";
 import { settingsOf } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
 
@@ -133,9 +134,18 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
   };
 }
 
-/** Limits and proposals of all replicas, in one Valkey. */
+/** Limits, proposals and heads of the audit chains of all replicas, in one Valkey. */
 export const openState: OpenState = (environment, scope, onSecret) => {
   const redis = connect(environment, onSecret);
   const prefix = `mcp-state:${scope}:`;
-  return { rates: sharedRates(redis, prefix), proposals: sharedProposals(redis, prefix) };
+  return {
+    rates: sharedRates(redis, prefix),
+    proposals: sharedProposals(redis, prefix),
+    heads: sharedHeads(redis, prefix),
+    answers: async () =>
+      await redis.time().then(
+        () => true,
+        () => false,
+      ),
+  };
 };
