@@ -19,7 +19,7 @@ import type { SetVerdict } from "../../generator/evidence/audit-set.ts";
 import { topogate } from "../harness/emitted.ts";
 import { boot } from "./boot.ts";
 import type { Booted } from "./boot.ts";
-import { sharedHeads } from "./shared-heads.ts";
+import { sharedFake } from "./shared-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "topogate-replicas-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -44,7 +44,7 @@ const linesOf = (file: string): readonly Line[] =>
     .map((line) => JSON.parse(line) as Line);
 
 describe("the audit of three replicas", () => {
-  const shared = sharedHeads();
+  const shared = sharedFake();
   const whole = join(folder, "whole");
   const names = ["one.jsonl", "two.jsonl", "three.jsonl"];
   let heads: string;
@@ -183,7 +183,7 @@ describe("a replica whose registry is away", () => {
 
   it("A22: executes no write, goes on reading, and writes again when it is back", async () => {
     vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    const shared = sharedHeads();
+    const shared = sharedFake();
     const server = await boot("sdk", WRITES, (registry) => ({ ...registry, state: shared.open }));
     shared.isAway = true;
     expect(JSON.stringify(await server.call("notes_clear"))).toContain("audit_unavailable");
@@ -196,7 +196,7 @@ describe("a replica whose registry is away", () => {
   });
 
   it("asks nobody for a read call", async () => {
-    const shared = sharedHeads();
+    const shared = sharedFake();
     const server = await boot("sdk", WRITES, (registry) => ({ ...registry, state: shared.open }));
     await server.call("notes_list");
     const before = shared.asked;
@@ -219,7 +219,7 @@ describe("the head of a chain", () => {
     chain.append("mcp.request", { request: "r", trace: "r" }, {}, true);
 
   it("is registered once for writes that come together", async () => {
-    const shared = sharedHeads();
+    const shared = sharedFake();
     const replica = open("together", shared);
     append(replica);
     await replica.reach();
@@ -237,7 +237,7 @@ describe("the head of a chain", () => {
 
   it("is passed on between idle replicas once, and then nobody writes", async () => {
     vi.useFakeTimers({ toFake: ["setInterval"] });
-    const shared = sharedHeads();
+    const shared = sharedFake();
     const replicas = ["idle-a", "idle-b", "idle-c"].map((name) => open(name, shared));
     for (const replica of replicas) {
       append(replica);
@@ -262,7 +262,7 @@ describe("the head of a chain", () => {
   });
 
   it("says that the registry was lost, and learns the others anew", async () => {
-    const shared = sharedHeads();
+    const shared = sharedFake();
     const [a, b] = [open("lost-a", shared), open("lost-b", shared)];
     for (const replica of [a, b, a, b]) {
       append(replica);

@@ -32,7 +32,9 @@ export interface SharedState {
   readonly proposals: ProposalStore;
   /** How far the audit chain of each replica has come. */
   readonly heads: HeadRegistry;
-  /** Whether it answers, within a moment; never rejects. */
+  /** The same for all, and known to nobody else. */
+  readonly sessionKey: () => Promise<Buffer>;
+  /** Whether it answers; never rejects. */
   readonly answers: () => Promise<boolean>;
 }
 /** `scope` names the stack and its environment; `onSecret` learns the password before it is used. */

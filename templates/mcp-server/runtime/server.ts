@@ -29,11 +29,13 @@ import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
+import { sessionNames } from "#runtime/session-names";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandRules, demandSurface } from "#runtime/surface";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
+import { stateProbe } from "#runtime/state-probe";
 import type { Surface } from "#runtime/surface";
 import { openTraceExport } from "#runtime/trace-export";
 import type { TraceExport } from "#runtime/trace-export";
@@ -90,6 +92,8 @@ interface Core {
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
+  /** Missing where the server shares nothing. */
+  readonly stateAnswers: (() => Promise<boolean>) | undefined;
 }
 
 function openRules(
@@ -159,7 +163,8 @@ function buildCore(options: ServerOptions): Core {
     proposals,
     pipeline,
     inFlight,
-    adapter: adapter(service),
+    adapter: adapter(service, shared && sessionNames(shared.sessionKey)),
+    stateAnswers: shared && stateProbe(shared.answers),
   };
 }
 

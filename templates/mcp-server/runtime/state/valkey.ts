@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import { ToolFault } from "#runtime/fault";
@@ -134,6 +134,24 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
   };
 }
 
+/** Whoever comes first makes it; it is asked for once. */
+function sharedSessionKey(redis: Redis, prefix: string): () => Promise<Buffer> {
+  const read = async (): Promise<Buffer> => {
+    await redis.set(`${prefix}session-key`, randomBytes(32).toString("base64"), "NX");
+    return Buffer.from((await redis.get(`${prefix}session-key`)) ?? "", "base64");
+  };
+  let key: Promise<Buffer> | undefined;
+  return async () => {
+    key ??= read();
+    try {
+      return await key;
+    } catch (cause) {
+      key = undefined;
+      throw cause;
+    }
+  };
+}
+
 /** Limits, proposals and heads of the audit chains of all replicas, in one Valkey. */
 export const openState: OpenState = (environment, scope, onSecret) => {
   const redis = connect(environment, onSecret);
@@ -142,6 +160,7 @@ export const openState: OpenState = (environment, scope, onSecret) => {
     rates: sharedRates(redis, prefix),
     proposals: sharedProposals(redis, prefix),
     heads: sharedHeads(redis, prefix),
+    sessionKey: sharedSessionKey(redis, prefix),
     answers: async () =>
       await redis.time().then(
         () => true,

@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import type { ChainHead, HeadRegistry } from "#runtime/audit-heads";
 import { embeddedProposals } from "#runtime/proposal-store";
 import { memoryRates } from "#runtime/rate-limits";
 import type { OpenState } from "#runtime/registry";
 
 /** What replicas share, in this process, with a switch for the way to it. */
-export interface SharedHeads extends HeadRegistry {
+export interface SharedFake extends HeadRegistry {
   isAway: boolean;
   /** How often it was asked for anything. */
   asked: number;
@@ -14,10 +15,11 @@ export interface SharedHeads extends HeadRegistry {
   forget(): void;
 }
 
-export function sharedHeads(): SharedHeads {
+export function sharedFake(): SharedFake {
   const rows = new Map<string, ChainHead & { revision: number }>();
   let revision = 0;
-  const shared: SharedHeads = {
+  const key = randomBytes(32);
+  const shared: SharedFake = {
     isAway: false,
     asked: 0,
     register: async (head, since) => {
@@ -35,6 +37,10 @@ export function sharedHeads(): SharedHeads {
       rates: memoryRates(),
       proposals: embeddedProposals(undefined),
       heads: shared,
+      sessionKey: async () => {
+        if (shared.isAway) throw new Error("the shared state is away");
+        return key;
+      },
       answers: async () => {
         shared.asked += 1;
         return !shared.isAway;
