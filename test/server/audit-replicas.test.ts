@@ -261,6 +261,29 @@ describe("the head of a chain", () => {
     }
   });
 
+  it("A22: of a file that goes on after a restart, each process is tied in on its own", async () => {
+    const shared = sharedFake();
+    const other = open("beside", shared);
+    for (let boot = 0; boot < 2; boot += 1) {
+      const replica = open("restarted", shared);
+      append(replica);
+      await replica.reach();
+      append(other);
+      await other.reach();
+      await replica.close();
+      replica.chain.close();
+    }
+    await other.close();
+    other.chain.close();
+    const restarted = join(folder, "restarted.jsonl");
+    expect(verified(restarted, other.file)).toMatchObject({ code: 0, verdict: { opened: 3 } });
+    const lines = readFileSync(restarted, "utf8").split("\n");
+    const second = lines.findLastIndex((line) => line.includes("mcp.audit.opened"));
+    writeFileSync(restarted, `${lines.slice(0, second).join("\n")}\n`);
+    rmSync(`${restarted}.anchor`);
+    expect(codesOf(verified(restarted, other.file).verdict)).toEqual(["missing_chain"]);
+  });
+
   it("says that the registry was lost, and learns the others anew", async () => {
     const shared = sharedFake();
     const [a, b] = [open("lost-a", shared), open("lost-b", shared)];
