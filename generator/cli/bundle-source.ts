@@ -66,7 +66,7 @@ async function fromArchive(path: string): Promise<Arrived> {
 export async function openSource(from: string): Promise<Arrived> {
   if (/^[a-z][a-z+.-]*:\/\//i.test(from) || from.startsWith("oci:"))
     throw new UsageError(
-      `--from ${from}: nothing is fetched over the network; copy it here first (oras copy --to-oci-layout, skopeo copy)`,
+      `--from ${from}: nothing is fetched over the network; copy it here first, for example with oras copy --to-oci-layout`,
     );
   const found = statSync(from, { throwIfNoEntry: false });
   if (found === undefined) throw new UsageError(`--from ${from}: there is no such file or folder`);
