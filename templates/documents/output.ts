@@ -4,6 +4,7 @@ import type writeGatesHook from "../../hooks/write-gates.ts";
 import type accessMatrixHook from "../../hooks/access-matrix.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
+import type stateHook from "../../hooks/state.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type rulesHook from "../../hooks/rules.ts";
 import { rulesView } from "./rules.ts";
@@ -148,6 +149,7 @@ export default defineOutput({
       linkCount: generation.links.length,
     };
     const links = linkViews(tools, generation);
+    const state = factsOf<typeof stateHook>(facts, "state");
     const writes = tools.filter((tool) => tool.access !== "read").map(toolView);
     const rendered = (path: string, template: string, view: object): FileSpec => ({
       kind: "rendered",
@@ -172,6 +174,7 @@ export default defineOutput({
         gates,
         hasGates: gates.length > 0,
         hidden,
+        sharesState: state !== null,
         hasHidden: hidden.rows.length + hidden.counts.length > 0,
       }),
       ...(rules.files.length === 0 ? [] : [rendered("docs/RULES.md", "rules.md.hbs", rulesView(rules))]),
@@ -181,6 +184,7 @@ export default defineOutput({
           address: factsOf<typeof serverAddressHook>(facts, "server-address"),
           key: factsOf<typeof credentialsHook>(facts, "credentials").own[0],
           gates,
+          stateHeads: state === null ? null : `${state.prefix}audit`,
           folder:
             topology.environment === null ? `out/${topology.stack}` : `out/${head.stack}.${head.environment}`,
         }),

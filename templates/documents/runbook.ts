@@ -20,7 +20,8 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   },
   audit_unavailable: {
     means: "a write was not executed, because it could not be recorded first",
-    remedy: "free or mount the disk of MCP_AUDIT_FILE; reads go on",
+    remedy:
+      "free or mount the disk of MCP_AUDIT_FILE, and see that the state answers that replicas share; reads go on",
   },
   busy: {
     means: "4 calls to this service are running and 16 wait, or 50 proposals of one caller do",
@@ -389,10 +390,12 @@ export interface RunbookParts {
   readonly key: Own | undefined;
   readonly gates: readonly WriteGate[];
   readonly folder: string;
+  /** Where replicas keep the heads of their audit chains; `null` where they share nothing. */
+  readonly stateHeads: string | null;
 }
 
 /** What the runbook says of one stack, real names filled in. */
-export function runbookView({ topology, address, key, gates, folder }: RunbookParts): object {
+export function runbookView({ topology, address, key, gates, folder, stateHeads }: RunbookParts): object {
   const { gitops, recipients, replicas } = topology.server;
   const { service, namespace, url, keyGateway } = address;
   const drawnGates = gates.filter(({ drawn }) => drawn);
@@ -408,6 +411,7 @@ export function runbookView({ topology, address, key, gates, folder }: RunbookPa
     hasAgent: topology.mcpLinks.some(({ component }) => component.type === "stack_agent"),
     agent: service.replace(/-mcp$/, "-agent"),
     replicas,
+    stateHeads,
     keyGateway,
     isKeySealed: keySource === null,
     keySource,

@@ -10,7 +10,7 @@ import type egressHook from "../../hooks/egress.ts";
 const HERE = "templates/mcp-server";
 const RUNTIME = `${HERE}/runtime/`;
 
-/** What each framework brings: one adapter file, and the packages that only it imports. */
+/** What each framework brings: the files of one adapter, and the packages that only it imports. */
 const FRAMEWORKS = {
   sdk: { adapter: "adapter-sdk", libraries: ["@modelcontextprotocol/server", "@modelcontextprotocol/node"] },
   fastmcp: { adapter: "adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
@@ -91,7 +91,7 @@ function runtimeFiles(
       ? hasState
       : name.startsWith("rules/")
         ? wantsRuleFile(name, rules, generation)
-        : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+        : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({
