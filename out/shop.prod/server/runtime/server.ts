@@ -29,11 +29,13 @@ import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
+import { sessionNames } from "#runtime/session-names";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandRules, demandSurface } from "#runtime/surface";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
+import { stateProbe } from "#runtime/state-probe";
 import type { Surface } from "#runtime/surface";
 import { openTraceExport } from "#runtime/trace-export";
 import type { TraceExport } from "#runtime/trace-export";
@@ -90,6 +92,8 @@ interface Core {
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
+  /** Missing where the server shares nothing. */
+  readonly stateAnswers: (() => Promise<boolean>) | undefined;
 }
 
 function openRules(
@@ -117,13 +121,14 @@ function buildCore(options: ServerOptions): Core {
   const metrics = createMetrics(rules?.revision ?? null);
   const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
   const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
-  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
-  const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
   const { stack } = registry;
   const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
   const isAlone = transport === "stdio" || settings.isAlone;
+  const auditSettings = readAuditSettings(environment);
   const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
+  const written = metrics.measured(openAudit(registry.stack, auditSettings, shared?.heads));
+  const audit = traces?.traced(written) ?? written;
   const store = shared?.proposals ?? embeddedProposals(stateDir);
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
@@ -158,7 +163,8 @@ function buildCore(options: ServerOptions): Core {
     proposals,
     pipeline,
     inFlight,
-    adapter: adapter(service),
+    adapter: adapter(service, shared && sessionNames(shared.sessionKey)),
+    stateAnswers: shared && stateProbe(shared.answers),
   };
 }
 
@@ -171,8 +177,8 @@ async function drain({ inFlight }: Core): Promise<void> {
 async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
-  await proposals.store.close();
   await audit.close();
+  await proposals.store.close();
   await traces?.close();
 }
 

@@ -1,22 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomUUID } from "node:crypto";
-import type { ServerResponse } from "node:http";
-import { NodeStreamableHTTPServerTransport, toNodeHandler, toWebRequest } from "@modelcontextprotocol/node";
-import {
-  createMcpHandler,
-  isInitializeRequest,
-  isLegacyRequest,
-  ProtocolError,
-  Server,
-} from "@modelcontextprotocol/server";
+import { toNodeHandler, toWebRequest } from "@modelcontextprotocol/node";
+import { createMcpHandler, isLegacyRequest, ProtocolError, Server } from "@modelcontextprotocol/server";
 import type { Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
-import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
+import type { CreateAdapter } from "#runtime/adapter";
+import { createSessionEndpoint } from "#runtime/adapter-sdk-sessions";
 import { createCancellations } from "#runtime/cancellations";
 import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import type { Exchange } from "#runtime/exchange";
-import { createSessions } from "#runtime/sessions";
 import { createStdioLog } from "#runtime/stdio-log";
 import { wireCompletion, wirePrompt, wirePrompts, wireResource, wireResult, wireTools } from "#runtime/wire";
 import type { StdioLog } from "#runtime/stdio-log";
@@ -76,45 +68,6 @@ function createServer(service: McpService, callerOf: CallerOf): Server {
   return server;
 }
 
-function refuseSession(response: ServerResponse, status: number, message: string): void {
-  const error = { jsonrpc: "2.0", id: null, error: { code: status === 404 ? -32_001 : -32_000, message } };
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(error));
-}
-
-/** The 2025-era revisions: a session each, opened by `initialize` and used by its principal only. */
-function createSessionEndpoint(newServer: () => Server): Pick<Adapter, "answer" | "close"> {
-  const sessions = createSessions<NodeStreamableHTTPServerTransport>(
-    { perOwner: 500, idleMs: 30 * 60_000 },
-    async (transport) => await transport.close(),
-  );
-  const open = async ({ caller, request, response, body }: McpRequest): Promise<void> => {
-    const owner = caller.exchange.facts().principal?.id ?? "";
-    const transport = new NodeStreamableHTTPServerTransport({
-      sessionIdGenerator: randomUUID,
-      enableJsonResponse: true,
-      onsessioninitialized: (id) => sessions.add(id, owner, transport),
-      onsessionclosed: (id) => sessions.remove(id),
-    });
-    await newServer().connect(transport);
-    await transport.handleRequest(request, response, body);
-    if (transport.sessionId === undefined) await transport.close();
-  };
-  return {
-    answer: async (mcp) => {
-      const { caller, request, response, body } = mcp;
-      const id = request.headers["mcp-session-id"];
-      if (typeof id !== "string") {
-        if (isInitializeRequest(body)) return await open(mcp);
-        return refuseSession(response, 400, "Bad Request: Mcp-Session-Id header is required");
-      }
-      const transport = sessions.find(id, caller.exchange.facts().principal?.id ?? "");
-      if (transport === undefined) return refuseSession(response, 404, "Session not found");
-      await transport.handleRequest(request, response, body);
-    },
-    close: sessions.closeAll,
-  };
-}
-
 /** The client on the other end of this process, with its messages shown to the log as they pass. */
 function loggedStdio(log: StdioLog, onEnd: () => void): Transport {
   const stdio = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: MAX_STDIO_BYTES });
@@ -158,7 +111,7 @@ async function serveConnection(
  * The official library, low level: revision 2026-07-28 without sessions, and the 2025-era revisions with
  * sessions, on one endpoint.
  */
-export const createAdapter: CreateAdapter = (service) => {
+export const createAdapter: CreateAdapter = (service, names) => {
   const callers = new AsyncLocalStorage<Caller>();
   const newServer = (callerOf: CallerOf): Server => createServer(service, callerOf);
   const newHttpServer = (): Server =>
@@ -167,7 +120,7 @@ export const createAdapter: CreateAdapter = (service) => {
       if (caller === undefined) throw new ProtocolError(-32_603, "Internal error");
       return caller;
     });
-  const legacy = createSessionEndpoint(newHttpServer);
+  const legacy = createSessionEndpoint(newHttpServer, names);
   const modern = createMcpHandler(newHttpServer, { legacy: "reject", maxSubscriptions: 100 });
   const answerModern = toNodeHandler(modern);
   return {

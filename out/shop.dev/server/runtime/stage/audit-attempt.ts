@@ -8,7 +8,7 @@ export function auditAttempt(audit: Audit): Stage {
     const { writes, tool } = entryOf(call);
     if (writes || tool.mayWrite === true) {
       try {
-        audit.attempt(call.exchange.id, call.exchange.facts());
+        await audit.attempt(call.exchange.id, call.exchange.facts());
       } catch {
         return refuse({
           code: "audit_unavailable",
