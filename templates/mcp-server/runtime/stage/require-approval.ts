@@ -1,9 +1,11 @@
+import type { Audit } from "#runtime/audit";
 import { entryOf, refuse } from "#runtime/call";
 import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call";
 import { ToolFault } from "#runtime/fault";
 import type { Proposals } from "#runtime/proposals";
 import type { Redactor } from "#runtime/redactor";
 import type { Access, AllowedTool } from "#runtime/registry";
+import { recordAttempt } from "#runtime/stage/audit-attempt";
 import type { Tool } from "#runtime/tool";
 
 const NARROWEST_FIRST: readonly Access[] = ["read", "propose", "write"];
@@ -38,8 +40,15 @@ async function previewOf(call: Call, next: Next, redactor: Redactor): Promise<un
   return { ...seen, dry_run: redactor.value(dryRun).value };
 }
 
-async function propose(call: Call, next: Next, { proposals, redactor }: ApprovalParts): Promise<Outcome> {
+async function propose(
+  call: Call,
+  next: Next,
+  { proposals, redactor, audit }: ApprovalParts,
+): Promise<Outcome> {
   const { tool } = entryOf(call);
+  // What somebody may execute later must be on record now, as what is executed at once is.
+  const unrecorded = recordAttempt(audit, call);
+  if (unrecorded !== undefined) return unrecorded;
   try {
     const proposal = await proposals.propose(call, await previewOf(call, next, redactor));
     const { proposal_id, argsSha, expires_at } = proposal;
@@ -71,6 +80,7 @@ export interface ApprovalParts {
   /** Whether every write needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
   readonly redactor: Redactor;
+  readonly audit: Audit;
 }
 
 /**
