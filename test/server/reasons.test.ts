@@ -27,13 +27,12 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   missing_verified_identity: "SPIFFE is out of scope (R25); an identity comes with a key",
   invalid_spiffe_identity: "SPIFFE is out of scope (R25)",
 };
-const OF_MCP_RUNTIME = [
-  ...["missing_identity", "missing_session", "session_not_found", "session_revoked", "session_expired"],
-  ...["no_matching_grant", "tool_not_granted", "tool_denied", "tool_side_effect_unknown"],
-  ...["side_effect_not_allowed", "grant_without_trust", "trust_too_low", "policy_unavailable"],
-  ...["rpc_inspection_failed", "missing_client_certificate", "untrusted_proxy", "missing_verified_identity"],
-  "invalid_spiffe_identity",
-];
+const OF_MCP_RUNTIME: readonly string[] = (
+  "missing_identity missing_session session_not_found session_revoked session_expired " +
+  "no_matching_grant tool_not_granted tool_denied tool_side_effect_unknown side_effect_not_allowed " +
+  "grant_without_trust trust_too_low policy_unavailable rpc_inspection_failed missing_client_certificate " +
+  "untrusted_proxy missing_verified_identity invalid_spiffe_identity"
+).split(" ");
 
 let stage: Stage;
 /** For every request that needs no other settings. */
