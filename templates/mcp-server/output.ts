@@ -91,7 +91,7 @@ function runtimeFiles(
       ? hasState
       : name.startsWith("rules/")
         ? wantsRuleFile(name, rules, generation)
-        : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+        : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({

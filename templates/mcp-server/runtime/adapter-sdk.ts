@@ -11,7 +11,9 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import { createRounds } from "#runtime/adapter-sdk-rounds";
 import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
+import type { AwaitedProposal } from "#runtime/awaited-proposal";
 import { createCancellations } from "#runtime/cancellations";
 import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
@@ -48,11 +50,13 @@ function serveContents(server: Server, service: McpService, callerOf: CallerOf):
 }
 
 function createServer(service: McpService, callerOf: CallerOf): Server {
+  const rounds = createRounds(service.sealingKey, callerOf);
   const server = new Server(
     { name: service.name, version: service.version },
     {
       capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
       instructions: service.instructions,
+      requestState: { verify: rounds.verify },
     },
   );
   const cancellations = createCancellations();
@@ -62,12 +66,18 @@ function createServer(service: McpService, callerOf: CallerOf): Server {
   serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
+    const awaits = context.mcpReq.requestState<AwaitedProposal>();
     const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);
     const answer = await cancellations.during(JSON.stringify(context.mcpReq.id), gone, async (signal) =>
-      service.callTool(params.name, params.arguments ?? {}, { ...caller, signal }),
+      service.callTool(params.name, params.arguments ?? {}, {
+        ...caller,
+        signal,
+        ...(awaits === undefined ? {} : { awaits }),
+      }),
     );
     if (answer === undefined) throw new ProtocolError(UNKNOWN_TOOL_CODE, unknownToolMessage(params.name));
-    return wireResult(answer);
+    const round = answer.waits === undefined ? undefined : await rounds.next(answer.waits, context);
+    return round ?? wireResult(answer);
   });
   // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
   server.setNotificationHandler("notifications/cancelled", ({ params }) => {

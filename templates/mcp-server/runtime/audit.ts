@@ -62,6 +62,7 @@ function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<str
     ...policyRow(facts.policy),
     ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
     ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
+    ...(facts.replayed === undefined ? {} : { replayed: true }),
     ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",

@@ -1,3 +1,4 @@
+import type { AwaitedProposal, WaitingProposal } from "#runtime/awaited-proposal";
 import type { Envelope, Fault } from "#runtime/envelope";
 import type { Exchange } from "#runtime/exchange";
 import type { Principal } from "#runtime/identity";
@@ -22,6 +23,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Not to be executed whatever the drawing says, or approved by a person; only the approval routes set it. */
   readonly intent?: "propose" | "execute";
+  /** The proposal that an earlier round of the same call made. */
+  readonly awaits?: AwaitedProposal;
 }
 
 /** What the caller is told. `unknown` gives away neither that a tool exists nor why it is out of reach. */
@@ -37,6 +40,8 @@ export type Outcome =
       readonly decision: "allow" | "deny";
       /** Pending while a handler that ignored its signal is still at work. */
       readonly stillRunning?: Promise<unknown>;
+      /** What the call became, if a person is to decide about it. */
+      readonly waits?: WaitingProposal;
     }
   | { readonly kind: "unknown"; readonly reason: HiddenReason };
 

@@ -121,7 +121,10 @@ export async function executeProposal(
   const { proposal_id: id, state, approved_by: approvedBy, argsSha, result, tool } = proposal;
   exchange.note({ tool, proposal: id, ...(approvedBy === undefined ? {} : { approvedBy }) });
   if (argsSha !== ask.argsSha) refuseApproval("args_sha_mismatch");
-  if (state === "executed" && result !== undefined) return { proposal, result, replayed: true };
+  if (state === "executed" && result !== undefined) {
+    exchange.note({ replayed: true });
+    return { proposal, result, replayed: true };
+  }
   if (state === "executing") return await outcomeElsewhere(parts, id);
   const entry = demandFresh(parts, proposal);
   if (isExpired(proposal, Date.now())) refuseApproval("proposal_expired");

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
 import { createApprovalPage } from "#runtime/approval-page";
 import { createApprovalRoutes } from "#runtime/approval-routes";
+import { sealingKey } from "#runtime/awaited-proposal";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
 import { readAuditSettings } from "#runtime/audit-settings";
@@ -143,6 +144,7 @@ function buildCore(options: ServerOptions): Core {
     inFlight,
     rules,
     pipeline,
+    sealingKey: sealingKey(environment, shared !== undefined),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
   const tls = readTlsFiles(environment);

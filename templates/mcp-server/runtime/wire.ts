@@ -11,7 +11,7 @@ export function wireTools(listings: readonly ToolListing[]) {
 }
 
 /** An answer in the shape that both MCP libraries send; they want objects and lists that they could change. */
-export function wireResult({ content, structuredContent, ...rest }: ToolAnswer) {
+export function wireResult({ content, structuredContent, waits: _waits, ...rest }: ToolAnswer) {
   const structured = structuredContent === undefined ? {} : { structuredContent: { ...structuredContent } };
   return { ...rest, content: [...content], ...structured };
 }

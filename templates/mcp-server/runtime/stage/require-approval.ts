@@ -1,8 +1,11 @@
 import type { Audit } from "#runtime/audit";
+import { outcomeOf } from "#runtime/awaited-proposal";
 import { entryOf, refuse } from "#runtime/call";
 import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call";
 import { ToolFault } from "#runtime/fault";
+import { digestOfCall } from "#runtime/proposals";
 import type { Proposals } from "#runtime/proposals";
+import type { StoredProposal } from "#runtime/proposal";
 import type { Redactor } from "#runtime/redactor";
 import type { Access, AllowedTool } from "#runtime/registry";
 import { recordAttempt } from "#runtime/stage/audit-attempt";
@@ -40,27 +43,37 @@ async function previewOf(call: Call, next: Next, redactor: Redactor): Promise<un
   return { ...seen, dry_run: redactor.value(dryRun).value };
 }
 
-async function propose(
-  call: Call,
-  next: Next,
-  { proposals, redactor, audit }: ApprovalParts,
-): Promise<Outcome> {
-  const { tool } = entryOf(call);
+/** What is over since an earlier round of this call, or is being executed: neither is proposed again. */
+async function earlier(call: Call, { proposals }: ApprovalParts): Promise<Outcome | undefined> {
+  if (call.awaits === undefined) return undefined;
+  const proposal = await proposals.store.get(call.awaits.proposal_id);
+  const over = outcomeOf(call, digestOfCall(entryOf(call), call.args), call.awaits, proposal);
+  return over ?? (proposal?.state === "executing" ? waitFor(call, proposal) : undefined);
+}
+
+function waitFor(call: Call, proposal: StoredProposal): Outcome {
+  const { proposal_id, argsSha, expires_at, tool } = proposal;
+  call.exchange.note({ proposal: proposal_id });
+  const fault = {
+    code: "approval_required",
+    message: `${tool} needs a person's approval; nothing was executed`,
+    hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
+    proposal_id,
+    argsSha,
+    expires_at,
+  } as const;
+  return { kind: "fault", decision: "deny", fault, waits: proposal };
+}
+
+async function propose(call: Call, next: Next, parts: ApprovalParts): Promise<Outcome> {
+  const { proposals, redactor, audit } = parts;
+  const over = await earlier(call, parts);
+  if (over !== undefined) return over;
   // What somebody may execute later must be on record now, as what is executed at once is.
   const unrecorded = recordAttempt(audit, call);
   if (unrecorded !== undefined) return unrecorded;
   try {
-    const proposal = await proposals.propose(call, await previewOf(call, next, redactor));
-    const { proposal_id, argsSha, expires_at } = proposal;
-    call.exchange.note({ proposal: proposal_id });
-    return refuse({
-      code: "approval_required",
-      message: `${tool.name} needs a person's approval; nothing was executed`,
-      hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
-      proposal_id,
-      argsSha,
-      expires_at,
-    });
+    return waitFor(call, await proposals.propose(call, await previewOf(call, next, redactor)));
   } catch (problem) {
     if (problem instanceof ToolFault) {
       const { code, message, hint } = problem;
