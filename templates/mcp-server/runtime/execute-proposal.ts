@@ -132,6 +132,7 @@ export async function executeProposal(
   if (state !== "approved") refuseApproval("not_approved");
   const proposer = parts.current(proposal.proposer) ?? refuseApproval("proposer_gone");
   const claim = { state: "executing", executing_since: new Date().toISOString() } as const;
-  if (!(await parts.proposals.store.move(id, "approved", claim))) return await outcomeElsewhere(parts, id);
+  const claimed = await parts.proposals.store.move(id, "approved", claim);
+  if (claimed === undefined) return await outcomeElsewhere(parts, id);
   return await run(parts, proposal, entry, proposer, exchange);
 }

@@ -122,10 +122,9 @@ export function createProposals(store: ProposalStore, rules: ProposalRules): Pro
       if (proposal.state === state) return proposal;
       const change = { state, approved_by: by.id };
       const moved =
-        (await store.move(id, "proposed", change)) ||
-        (state === "rejected" && (await store.move(id, "approved", change)));
-      if (!moved) refuseApproval("not_open");
-      return { ...proposal, ...change };
+        (await store.move(id, "proposed", change)) ??
+        (state === "rejected" ? await store.move(id, "approved", change) : undefined);
+      return moved ?? refuseApproval("not_open");
     },
   };
 }

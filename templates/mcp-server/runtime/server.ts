@@ -2,6 +2,8 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
 import { createApprovalPage } from "#runtime/approval-page";
+import { openApprovalWebhook } from "#runtime/approval-webhook";
+import type { ApprovalWebhook } from "#runtime/approval-webhook";
 import { createApprovalRoutes } from "#runtime/approval-routes";
 import { sealingKey } from "#runtime/awaited-proposal";
 import { openAudit } from "#runtime/audit";
@@ -44,6 +46,7 @@ import { openSwitches } from "#runtime/switches";
 import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
+import { watchedProposals } from "#runtime/watched-proposals";
 import { readWriteFlags } from "#runtime/write-flags";
 
 export interface ServerOptions {
@@ -88,6 +91,7 @@ interface Core {
   readonly stack: string;
   readonly tls: TlsFiles | undefined;
   readonly proposals: Proposals;
+  readonly webhook: ApprovalWebhook | undefined;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
@@ -125,7 +129,11 @@ function buildCore(options: ServerOptions): Core {
   const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
   const isAlone = transport === "stdio" || settings.isAlone;
   const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
-  const store = shared?.proposals ?? embeddedProposals(stateDir);
+  const webhook = openApprovalWebhook(stack, environment);
+  const store = watchedProposals(shared?.proposals ?? embeddedProposals(stateDir), (change, proposal) => {
+    metrics.approval(change);
+    webhook?.tell(change, proposal);
+  });
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
   const switches = openSwitches(environment);
@@ -158,6 +166,7 @@ function buildCore(options: ServerOptions): Core {
     metrics,
     traces,
     proposals,
+    webhook,
     pipeline,
     inFlight,
     adapter: adapter(service),
@@ -170,10 +179,11 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces, proposals, webhook }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
   await proposals.store.close();
+  await webhook?.close();
   await audit.close();
   await traces?.close();
 }
@@ -206,11 +216,11 @@ function portOf(server: Server): number | null {
   return typeof address === "object" && address !== null ? address.port : null;
 }
 
-async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+async function startMetrics({ settings, metrics, audit, webhook }: Core): Promise<Server | undefined> {
   const { metricsPort, bind } = settings;
   return metricsPort === undefined
     ? undefined
-    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+    : await serveMetrics(() => metrics.text(audit, webhook?.counts()), bind, metricsPort);
 }
 
 /** A key that no grant is for looks, to its holder, like a server without tools. */
