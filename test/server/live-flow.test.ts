@@ -68,6 +68,8 @@ it("A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A20 A22: the live flow", async () => {
   const executed = await api("ben", "execute", { ...CALL, argsSha });
   expect(executed.json).toMatchObject({ ok: true, replayed: false, marker, approved_by: "key:ada" });
   expect(effects).toHaveLength(1);
+  // A3 A8: what was made says which proposal it comes from, and who approved it.
+  expect(effects[0]).toMatchObject({ text: `release 1.2\n\napproved by key:ada ${marker}` });
 
   // A9 A8: one attempt and one result, with the action, the digest, the proposer's call and the approver; no argument.
   const [attempt, result] = (await rows()).slice(-2);

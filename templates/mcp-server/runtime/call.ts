@@ -1,6 +1,7 @@
 import type { AwaitedProposal, WaitingProposal } from "#runtime/awaited-proposal";
 import type { Envelope, Fault } from "#runtime/envelope";
 import type { Exchange } from "#runtime/exchange";
+import type { Marker } from "#runtime/marker";
 import type { Principal } from "#runtime/identity";
 import type { HiddenReason } from "#runtime/reason";
 import type { ToolEntry } from "#runtime/tool-index";
@@ -23,6 +24,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Not to be executed whatever the drawing says, or approved by a person; only the approval routes set it. */
   readonly intent?: "propose" | "execute";
+  /** Of the approval; only an execution has one. */
+  readonly marker?: Marker;
   /** The proposal that an earlier round of the same call made. */
   readonly awaits?: AwaitedProposal;
 }

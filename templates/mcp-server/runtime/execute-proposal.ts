@@ -3,6 +3,7 @@ import { toolDigest } from "#runtime/digest";
 import type { Exchange } from "#runtime/exchange";
 import type { Principal } from "#runtime/identity";
 import type { InFlight } from "#runtime/in-flight";
+import { markerBy } from "#runtime/marker";
 import type { PolicyGate } from "#runtime/policy-gate";
 import { isExpired } from "#runtime/proposal";
 import type { ProposalResult, StoredProposal } from "#runtime/proposal";
@@ -88,14 +89,24 @@ async function run(
   proposer: Principal,
   exchange: Exchange,
 ): Promise<Executed> {
-  const { proposal_id: id, tool: name, args } = proposal;
+  const { proposal_id: id, tool: name, args, argsSha, approved_by: approvedBy = "" } = proposal;
+  const marker = markerBy(argsSha, approvedBy);
   const { store } = parts.proposals;
   // Whoever asked may leave: what a person approved is not undone half way.
   const patient = new AbortController().signal;
   const outcome = await exchange.during(
     async () =>
       await parts.inFlight.run(patient, exchange.answered, async (signal) =>
-        parts.pipeline({ exchange, principal: proposer, name, entry, args, signal, intent: "execute" }),
+        parts.pipeline({
+          exchange,
+          principal: proposer,
+          name,
+          entry,
+          args,
+          signal,
+          intent: "execute",
+          marker,
+        }),
       ),
   );
   if (outcome.kind === "unknown" || (outcome.kind === "fault" && outcome.decision === "deny")) {
