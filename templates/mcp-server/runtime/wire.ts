@@ -24,7 +24,11 @@ function demand<T extends object>(reply: T | Refusal): Exclude<T, Refusal> {
 }
 
 export function wirePrompts(listings: readonly PromptListing[]) {
-  return listings.map((listing) => ({ ...listing, arguments: [...listing.arguments] }));
+  return listings.map((listing) => ({
+    ...listing,
+    arguments: [...listing.arguments],
+    _meta: { ...listing._meta },
+  }));
 }
 
 type Reply<K extends keyof ContentService> = Awaited<ReturnType<ContentService[K]>>;
@@ -36,10 +40,11 @@ export function wireResource(uri: string, reply: Reply<"readResource">) {
 }
 
 export function wirePrompt(reply: Reply<"getPrompt">) {
-  const { description, text } = demand(reply);
+  const { description, text, meta } = demand(reply);
   return {
     description,
     messages: [{ role: "user" as const, content: { type: "text" as const, text } }],
+    _meta: { ...meta },
   };
 }
 
