@@ -1,6 +1,9 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ServerContext } from "@modelcontextprotocol/server";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createRounds } from "#runtime/adapter-sdk-rounds";
 import { sealingKey } from "#runtime/awaited-proposal";
+import type { Caller } from "#runtime/mcp-service";
 import { ask } from "./boot.ts";
 import type { Json } from "./boot.ts";
 import { faultOf, note, openStage } from "./governed.ts";
@@ -200,5 +203,29 @@ describe("the key that seals the state", () => {
   it("is of one process where nothing is shared", () => {
     expect(sealingKey(shared, false)).not.toEqual(sealingKey(shared, false));
     expect(sealingKey({}, true)).toHaveLength(32);
+  });
+});
+
+describe("the sealed state", () => {
+  it("is good for a quarter of an hour, and then for nothing", async () => {
+    const notes: object[] = [];
+    const exchange = {
+      facts: () => ({ principal: { id: "key:agent" } }),
+      note: (fact: object) => notes.push(fact),
+    };
+    const rounds = createRounds(new Uint8Array(32), () => ({ exchange }) as unknown as Caller);
+    const envelope = { [`${META}clientCapabilities`]: { elicitation: {} } };
+    const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
+    const context = { mcpReq } as unknown as ServerContext;
+    const claims = { proposal_id: "1", tool: TOOL, argsSha: "0".repeat(64) };
+    const waits = { ...claims, provider: "grafana", expires_at: "", preview: {}, state: "proposed" } as const;
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { requestState: state = "" } = (await rounds.next(waits, context)) ?? {};
+    vi.setSystemTime(Date.now() + 14 * 60_000);
+    expect(await rounds.verify(state, context)).toEqual(claims);
+    vi.setSystemTime(Date.now() + 2 * 60_000);
+    await expect(rounds.verify(state, context)).rejects.toThrow("expired");
+    expect(notes).toEqual([{ decision: "deny", reason: "protocol_error", ok: false }]);
+    vi.useRealTimers();
   });
 });

@@ -11,6 +11,10 @@ import type { Caller } from "#runtime/mcp-service";
 const WAIT = "wait";
 const TTL_SECONDS = 15 * 60;
 const LONGEST_PREVIEW = 2_000;
+const STEPS: Readonly<Partial<Record<WaitingProposal["state"], string>>> = {
+  approved: "is approved and waits to be executed",
+  executing: "is being executed",
+};
 
 /** Calls that wait for a person, over several requests of revision 2026-07-28. */
 export interface Rounds {
@@ -37,7 +41,7 @@ function canAsk({ mcpReq }: ServerContext): boolean {
 function messageOf({ proposal_id, provider, tool, expires_at, preview, state }: WaitingProposal): string {
   const shown = JSON.stringify(preview);
   const cut = shown.length > LONGEST_PREVIEW ? `${shown.slice(0, LONGEST_PREVIEW).toWellFormed()}...` : shown;
-  const step = state === "approved" ? "is approved and waits to be executed" : "waits for approval";
+  const step = STEPS[state] ?? "waits for approval";
   return (
     `${tool} on ${provider} ${step} as proposal ${proposal_id}, until ${expires_at}. ` +
     "An approver decides with a key of their own, and not here. Go on to look again once that has happened; " +

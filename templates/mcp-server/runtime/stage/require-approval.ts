@@ -52,11 +52,14 @@ async function earlier(call: Call, { proposals }: ApprovalParts): Promise<Outcom
 }
 
 function waitFor(call: Call, proposal: StoredProposal): Outcome {
-  const { proposal_id, argsSha, expires_at, tool } = proposal;
+  const { proposal_id, argsSha, expires_at, tool, state } = proposal;
   call.exchange.note({ proposal: proposal_id });
   const fault = {
     code: "approval_required",
-    message: `${tool} needs a person's approval; nothing was executed`,
+    message:
+      state === "executing"
+        ? `${tool} is being executed as proposal ${proposal_id}`
+        : `${tool} needs a person's approval; nothing was executed`,
     hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
     proposal_id,
     argsSha,
@@ -108,7 +111,9 @@ export function requireApproval(parts: ApprovalParts): Stage {
         code: "invalid_argument",
         message: `${tool.name} changes nothing, so it needs no approval`,
       });
-    if (!writes && call.mustApprove === undefined) return await next(call);
+    // A later round stays with its proposal, also where the same call would run directly by now: it may have been executed.
+    const isRound = call.awaits !== undefined;
+    if (!writes && call.mustApprove === undefined && !isRound) return await next(call);
     const access = allowed === undefined ? "read" : accessOf(allowed, call.args);
     if (writes && access === "read") {
       return refuse({
@@ -121,6 +126,8 @@ export function requireApproval(parts: ApprovalParts): Stage {
     const isDryRun = hasDryRun(tool) && call.args["dry_run"] === true;
     const isDirect =
       isDryRun || (access === "write" && !parts.approvalForWrites && call.mustApprove === undefined);
-    return isDirect && call.intent === undefined ? await next(call) : await propose(call, next, parts);
+    return isDirect && call.intent === undefined && !isRound
+      ? await next(call)
+      : await propose(call, next, parts);
   };
 }
