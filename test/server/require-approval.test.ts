@@ -39,7 +39,12 @@ describe("a later round of a call", () => {
   const envelope = { data: { written: "a" } };
   const args = { name: "a" };
   const who = { id: "key:agent" };
-  const entry = { writes: true, allowed: ALLOWED, link: { component: "notes" }, tool: { name: "put" } };
+  const entry = {
+    writes: true,
+    allowed: ALLOWED,
+    link: { component: "notes" },
+    tool: { name: "put", inputSchema: {} },
+  };
   const argsSha = argumentsDigest("notes", "put", args);
   const stored = { proposal_id: "1", tool: "put", argsSha, proposer: who, approved_by: "key:ada" };
   const roundWith = async (change: object, awaits: object = {}): Promise<Outcome> => {
