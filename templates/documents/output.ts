@@ -38,9 +38,12 @@ function linkViews(tools: readonly SurfaceTool[], { links }: Generation): readon
   }));
 }
 
-function promptView({ name, title, description, arguments: args }: SurfacePrompt): object {
+function promptView(prompt: SurfacePrompt): object {
+  const { name, version, hash, title, description, arguments: args } = prompt;
   return {
     name,
+    version,
+    hash: hash.slice(0, "sha256:".length + 12),
     title,
     description,
     parameters: args.map(({ name: argument, required }) => ({

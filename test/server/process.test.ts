@@ -82,6 +82,7 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
         ["tools/call", "tool_not_allowed", "ada"],
         ["tools/call", "write_disabled", "ada"],
         ["tools/call", "approval_required", "ada"],
+        ["tools/call", "allowed", "ada"],
         ["notifications/cancelled", "allowed", "ada"],
         ["tools/call", "allowed", "ada"],
       ].sort(),
