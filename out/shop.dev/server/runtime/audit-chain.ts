@@ -1,11 +1,11 @@
 import { createHash, createPublicKey, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import type { Forwarder } from "#runtime/audit-forward";
 import { anchorText, GENESIS, recordLine } from "#runtime/audit-record";
 import type { AuditSettings } from "#runtime/audit-settings";
 import { codeOf } from "#runtime/audit-sink";
 import type { Head, Sink } from "#runtime/audit-sink";
 import { canonicalJson } from "#runtime/canonical-json";
+import type { Forwarder } from "#runtime/forwarder";
 
 type Payload = Readonly<Record<string, unknown>>;
 
@@ -85,7 +85,7 @@ export function openChain(
     head = { seq: head.seq + 1, hash };
     if (durable) durableSeq = head.seq;
     lost = 0;
-    forwarder?.send(line);
+    forwarder?.send(line.trimEnd());
     return line;
   };
 

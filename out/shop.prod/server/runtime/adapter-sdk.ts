@@ -4,7 +4,9 @@ import { createMcpHandler, isLegacyRequest, ProtocolError, Server } from "@model
 import type { Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import type { CreateAdapter } from "#runtime/adapter";
+import { createRounds } from "#runtime/adapter-sdk-rounds";
 import { createSessionEndpoint } from "#runtime/adapter-sdk-sessions";
+import type { AwaitedProposal } from "#runtime/awaited-proposal";
 import { createCancellations } from "#runtime/cancellations";
 import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
@@ -40,11 +42,13 @@ function serveContents(server: Server, service: McpService, callerOf: CallerOf):
 }
 
 function createServer(service: McpService, callerOf: CallerOf): Server {
+  const rounds = createRounds(service.sealingKey, callerOf);
   const server = new Server(
     { name: service.name, version: service.version },
     {
       capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
       instructions: service.instructions,
+      requestState: { verify: rounds.verify },
     },
   );
   const cancellations = createCancellations();
@@ -54,12 +58,18 @@ function createServer(service: McpService, callerOf: CallerOf): Server {
   serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
+    const awaits = context.mcpReq.requestState<AwaitedProposal>();
     const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);
     const answer = await cancellations.during(JSON.stringify(context.mcpReq.id), gone, async (signal) =>
-      service.callTool(params.name, params.arguments ?? {}, { ...caller, signal }),
+      service.callTool(params.name, params.arguments ?? {}, {
+        ...caller,
+        signal,
+        ...(awaits === undefined ? {} : { awaits }),
+      }),
     );
     if (answer === undefined) throw new ProtocolError(UNKNOWN_TOOL_CODE, unknownToolMessage(params.name));
-    return wireResult(answer);
+    const round = answer.waits === undefined ? undefined : await rounds.next(answer.waits, context);
+    return round ?? wireResult(answer);
   });
   // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
   server.setNotificationHandler("notifications/cancelled", ({ params }) => {

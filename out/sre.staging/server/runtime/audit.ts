@@ -1,11 +1,13 @@
+import { readFile } from "node:fs/promises";
 import { openChain } from "#runtime/audit-chain";
 import type { RecordId } from "#runtime/audit-chain";
-import { createForwarder } from "#runtime/audit-forward";
 import { openHeads } from "#runtime/audit-heads";
 import type { HeadRegistry } from "#runtime/audit-heads";
 import type { AuditSettings } from "#runtime/audit-settings";
 import { codeOf, fileSink, streamSink } from "#runtime/audit-sink";
 import type { RequestFacts } from "#runtime/exchange";
+import { createForwarder } from "#runtime/forwarder";
+import type { Forwarder, ForwardCounts } from "#runtime/forwarder";
 import { policyRow } from "#runtime/policy-gate";
 
 /** The record of every request, one JSON line each and each bound to the one before, in the order in which they ended. */
@@ -26,7 +28,7 @@ export interface AuditCounts {
   readonly seq: number;
   readonly failures: number;
   /** Missing when nothing is forwarded. */
-  readonly forward: { readonly sent: number; readonly lost: number } | undefined;
+  readonly forward: ForwardCounts | undefined;
 }
 export interface RequestEnd {
   readonly status: number;
@@ -67,10 +69,23 @@ function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<str
     ...policyRow(facts.policy),
     ...(facts.proposal === undefined ? {} : { proposal_id: facts.proposal }),
     ...(facts.approvedBy === undefined ? {} : { approved_by: facts.approvedBy }),
+    ...(facts.replayed === undefined ? {} : { replayed: true }),
     ...(facts.ignored === undefined || facts.ignored.length === 0 ? {} : { header_ignored: facts.ignored }),
     decision: facts.decision ?? "allow",
     reason: facts.reason ?? "allowed",
   };
+}
+
+/** A copy of every record for somebody else. */
+function copyTo({ url, keyFile }: NonNullable<AuditSettings["forward"]>): Forwarder {
+  return createForwarder({
+    url,
+    headersFor: async (): Promise<Readonly<Record<string, string>>> =>
+      keyFile === undefined ? {} : { "x-api-key": (await readFile(keyFile, "utf8")).trim() },
+    complaint: (lost) => `audit: ${lost} records could not be forwarded so far`,
+    attempts: 3,
+    mostWaiting: 10_000,
+  });
 }
 
 /**
@@ -81,7 +96,7 @@ function payloadOf(phase: "attempt" | "result", facts: RequestFacts): Record<str
 export function openAudit(source: string, settings: AuditSettings, registry?: HeadRegistry): Audit {
   const { file, maxBytes, forward } = settings;
   const sink = file === undefined ? streamSink(process.stderr) : fileSink(file, maxBytes);
-  const forwarder = forward === undefined ? undefined : createForwarder(forward);
+  const forwarder = forward === undefined ? undefined : copyTo(forward);
   const chain = openChain(source, sink, settings, forwarder);
   const heads = registry === undefined ? undefined : openHeads(registry, chain);
   return {

@@ -2,7 +2,10 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
 import { createApprovalPage } from "#runtime/approval-page";
+import { openApprovalWebhook } from "#runtime/approval-webhook";
+import type { ApprovalWebhook } from "#runtime/approval-webhook";
 import { createApprovalRoutes } from "#runtime/approval-routes";
+import { sealingKey } from "#runtime/awaited-proposal";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
 import { readAuditSettings } from "#runtime/audit-settings";
@@ -45,6 +48,7 @@ import { openSwitches } from "#runtime/switches";
 import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
+import { watchedProposals } from "#runtime/watched-proposals";
 import { readWriteFlags } from "#runtime/write-flags";
 
 export interface ServerOptions {
@@ -89,6 +93,7 @@ interface Core {
   readonly stack: string;
   readonly tls: TlsFiles | undefined;
   readonly proposals: Proposals;
+  readonly webhook: ApprovalWebhook | undefined;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
@@ -129,7 +134,11 @@ function buildCore(options: ServerOptions): Core {
   const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
   const written = metrics.measured(openAudit(registry.stack, auditSettings, shared?.heads));
   const audit = traces?.traced(written) ?? written;
-  const store = shared?.proposals ?? embeddedProposals(stateDir);
+  const webhook = openApprovalWebhook(stack, environment);
+  const store = watchedProposals(shared?.proposals ?? embeddedProposals(stateDir), (change, proposal) => {
+    metrics.approval(change);
+    webhook?.tell(change, proposal);
+  });
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
   const switches = openSwitches(environment);
@@ -148,6 +157,7 @@ function buildCore(options: ServerOptions): Core {
     inFlight,
     rules,
     pipeline,
+    sealingKey: sealingKey(environment, shared !== undefined),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
   const tls = readTlsFiles(environment);
@@ -161,6 +171,7 @@ function buildCore(options: ServerOptions): Core {
     metrics,
     traces,
     proposals,
+    webhook,
     pipeline,
     inFlight,
     adapter: adapter(service, shared && sessionNames(shared.sessionKey)),
@@ -174,9 +185,10 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces, proposals, webhook }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
+  await webhook?.close();
   await audit.close();
   await proposals.store.close();
   await traces?.close();
@@ -210,11 +222,11 @@ function portOf(server: Server): number | null {
   return typeof address === "object" && address !== null ? address.port : null;
 }
 
-async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+async function startMetrics({ settings, metrics, audit, webhook }: Core): Promise<Server | undefined> {
   const { metricsPort, bind } = settings;
   return metricsPort === undefined
     ? undefined
-    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+    : await serveMetrics(() => metrics.text(audit, webhook?.counts()), bind, metricsPort);
 }
 
 /** A key that no grant is for looks, to its holder, like a server without tools. */

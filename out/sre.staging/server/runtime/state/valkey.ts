@@ -123,11 +123,11 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
     move: async (id, from, change) => {
       for (;;) {
         const row = await answered(redis.hget(table, id));
-        if (row === null) return false;
-        const proposal = JSON.parse(row) as StoredProposal;
-        if (proposal.state !== from) return false;
-        const next = JSON.stringify({ ...proposal, ...change });
-        if ((await answered(redis.eval(REPLACE, 1, table, id, row, next))) === 1) return true;
+        const proposal = row === null ? undefined : (JSON.parse(row) as StoredProposal);
+        if (row === null || proposal?.state !== from) return undefined;
+        const changed = { ...proposal, ...change };
+        const next = JSON.stringify(changed);
+        if ((await answered(redis.eval(REPLACE, 1, table, id, row, next))) === 1) return changed;
       }
     },
     close: async () => redis.disconnect(),
