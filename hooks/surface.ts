@@ -25,6 +25,8 @@ export interface SurfaceTool {
 /** A playbook, with the digest of all that a model reads of it. */
 export interface SurfacePrompt {
   readonly name: string;
+  /** Of its author's text; the hash is that of the text for this stack. */
+  readonly version: string;
   readonly link: string;
   readonly title: string;
   readonly description: string;
@@ -119,8 +121,9 @@ function surfacePrompts(
   texts: Readonly<Record<string, string>>,
 ): readonly SurfacePrompt[] {
   const prompts = links.flatMap(({ link, module }) =>
-    module.prompts.map((prompt) => ({
+    module.prompts.map(({ version, ...prompt }) => ({
       ...prompt,
+      version,
       link: link.id,
       hash: contentHash("prompt", { ...prompt, text: texts[prompt.name] ?? null }),
     })),

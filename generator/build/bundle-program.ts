@@ -24,8 +24,8 @@ const lateProcesses: Plugin = {
 };
 
 /**
- * Libraries in files of their own, so that only runs that need them read them: age seals and opens, and conditions
- * of rules are in CEL.
+ * Libraries in files of their own, so that only runs that need them read them: age seals and opens, conditions
+ * of rules are in CEL, and bundles travel as archives.
  */
 const APART: Readonly<Record<string, { readonly file: string; readonly entry: string }>> = {
   "age-encryption": { file: "topogate-age.cjs", entry: "node_modules/age-encryption/dist/index.js" },
@@ -33,12 +33,13 @@ const APART: Readonly<Record<string, { readonly file: string; readonly entry: st
     file: "topogate-cel.cjs",
     entry: "node_modules/@marcbachmann/cel-js/lib/index.js",
   },
+  "tar-stream": { file: "topogate-tar.cjs", entry: "node_modules/tar-stream/index.js" },
 };
 
 const librariesApart: Plugin = {
   name: "libraries-apart",
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^(age-encryption|@marcbachmann\/cel-js)$/ }, ({ path }) => ({
+    onResolve({ filter: /^(age-encryption|@marcbachmann\/cel-js|tar-stream)$/ }, ({ path }) => ({
       path: `./${APART[path]?.file ?? ""}`,
       external: true,
     }));

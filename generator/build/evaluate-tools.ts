@@ -45,8 +45,9 @@ function seenOf({ tools, resources = [], prompts = [] }: Module, prefix: string)
       mimeType,
       generated: text !== undefined,
     })),
-    prompts: prompts.map(({ name, title, description, arguments: args }) => ({
+    prompts: prompts.map(({ name, version, title, description, arguments: args }) => ({
       name,
+      version,
       title,
       description,
       arguments: args,

@@ -43,6 +43,7 @@ export interface CompiledResource {
 /** A prompt as a client will list it; its text comes from `prompts/<name>.md.hbs` in the type's folder. */
 export interface CompiledPrompt {
   readonly name: string;
+  readonly version: string;
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly Readonly<Record<string, string | boolean>>[];

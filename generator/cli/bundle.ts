@@ -13,12 +13,13 @@ export interface BundleOptions {
   readonly key?: string;
   readonly pub?: string;
   readonly bundle?: string;
+  readonly revision?: string;
 }
 
 /** What decides what AI may do: the code of the server, and what it is held to. */
-const SIGNED = /^(?:server|agent|governance)\//;
+export const SIGNED = /^(?:server|agent|governance)\//;
 
-function statementOf(folder: string): BundleStatement {
+export function statementOf(folder: string, revision?: number): BundleStatement {
   const path = join(folder, MANIFEST);
   if (!existsSync(path)) throw new UsageError(`no output in ${folder}: run topogate generate`);
   const { stack, environment, files } = parseManifest(path, readFileSync(path, "utf8"));
@@ -26,7 +27,8 @@ function statementOf(folder: string): BundleStatement {
     .filter((name) => SIGNED.test(name))
     .sort();
   const digests = names.map((name) => [name, hash("sha256", readFileSync(join(folder, name)), "hex")]);
-  return { version: 1, stack, environment, files: Object.fromEntries(digests) };
+  const counted = revision === undefined ? {} : { revision };
+  return { version: 1, stack, environment, ...counted, files: Object.fromEntries(digests) };
 }
 
 function privateKey(path: string | undefined): KeyObject {
@@ -44,11 +46,19 @@ function bundlePath(folder: string, suffix: string): string {
   return `${folder}.bundle${suffix}`;
 }
 
+function revisionOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError("--revision must be a whole number that grows with each release");
+}
+
 /** An Ed25519 key gives one DSSE envelope, a P-256 key a file and the signature that cosign makes of it. */
 export async function runBundleSign(stack: string, options: BundleOptions): Promise<number> {
   const folder = resolve(options.out, stack);
   const key = privateKey(options.key);
-  const payload = Buffer.from(`${JSON.stringify(statementOf(folder), null, 2)}\n`);
+  const payload = Buffer.from(
+    `${JSON.stringify(statementOf(folder, revisionOf(options.revision)), null, 2)}\n`,
+  );
   if (key.asymmetricKeyType === "ed25519") {
     const sig = sign(null, preAuthEncoding(BUNDLE_TYPE, payload), key).toString("base64");
     const signatures = [{ keyid: keyIdOf(key), sig }];
@@ -67,7 +77,7 @@ export async function runBundleSign(stack: string, options: BundleOptions): Prom
   return ExitCode.ok;
 }
 
-function findBundle(folder: string, named: string | undefined): string {
+export function findBundle(folder: string, named: string | undefined): string {
   if (named !== undefined) return named;
   const found = [".dsse.json", ".json"].map((suffix) => bundlePath(folder, suffix)).find(existsSync);
   if (found === undefined) throw new UsageError(`no bundle beside ${folder}: run topogate bundle sign`);

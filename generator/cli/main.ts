@@ -3,6 +3,8 @@ import catalog from "#catalog";
 import type { AuditOptions } from "./audit.ts";
 import type * as bundleCommands from "./bundle.ts";
 import type { BundleOptions } from "./bundle.ts";
+import type { BuildOptions } from "./bundle-build.ts";
+import type { PullOptions } from "./bundle-pull.ts";
 import type { ApproveOptions } from "./approve.ts";
 import { runCatalog } from "./catalog.ts";
 import { runGenerate } from "./generate.ts";
@@ -88,15 +90,19 @@ function addAudit(root: Command): void {
     .description("what a server recorded")
     .command("verify")
     .description("exit 1 for records that were edited, deleted or moved, and for a tail that is missing")
-    .argument("<file>", "as MCP_AUDIT_FILE names it; files that were put aside are read too")
+    .argument(
+      "<file...>",
+      "as MCP_AUDIT_FILE names it, with those that were put aside; of replicas all files, or a folder with nothing else",
+    )
     .option("--pub <file>", "public key in PEM: every anchor must be signed with its private half")
-    .option("--anchor <file>", "the last anchor, kept elsewhere (default: <file>.anchor)")
+    .option("--anchor <file>", "the last anchor of one file, kept elsewhere (default: <file>.anchor)")
+    .option("--heads <file>", "what the shared state has: valkey-cli HVALS mcp-state:<stack>:audit")
     .option("--partial", "older files were archived: the chain may begin anywhere")
     .option("--json", "machine-readable")
     .action(
       action(
-        async (file: string, options: AuditOptions) =>
-          await (await import("./audit.ts")).runAuditVerify(file, options),
+        async (files: readonly string[], options: AuditOptions) =>
+          await (await import("./audit.ts")).runAuditVerify(files, options),
       ),
     );
 }
@@ -112,6 +118,7 @@ function addBundle(root: Command): void {
       .option("--out <folder>", "where the outputs are", "out");
   add("sign", "sign the code and what it is held to: DSSE with Ed25519, or as cosign signs a file with P-256")
     .requiredOption("--key <file>", "private key in PEM")
+    .option("--revision <number>", "grows with each release: pull then never goes back by itself")
     .action(
       action(async (stack: string, options: BundleOptions) => (await load()).runBundleSign(stack, options)),
     );
@@ -120,6 +127,30 @@ function addBundle(root: Command): void {
     .option("--bundle <file>", "default: beside the output")
     .action(
       action(async (stack: string, options: BundleOptions) => (await load()).runBundleVerify(stack, options)),
+    );
+  add("build", "write the signed output as an OCI image-layout; the same output gives the same bytes")
+    .requiredOption("--pub <file>", "public key in PEM: nothing is built that is not signed with it")
+    .requiredOption("--to <place>", "a folder, or a file that ends in .tar")
+    .option("--bundle <file>", "default: beside the output")
+    .action(
+      action(async (stack: string, options: BuildOptions) =>
+        (await import("./bundle-build.ts")).runBundleBuild(stack, options),
+      ),
+    );
+  bundle
+    .command("pull")
+    .description(
+      "verify a bundle, and then place the files that were signed; nothing is fetched over the network: copy it here first",
+    )
+    .requiredOption(
+      "--from <place>",
+      "an OCI image-layout, a folder with bundle.dsse.json, or a tar or tgz of either",
+    )
+    .requiredOption("--key <file>", "public key in PEM, Ed25519 or P-256")
+    .requiredOption("--to <folder>", "where the files go, all at once")
+    .option("--allow-downgrade", "also an older revision than the one that is there")
+    .action(
+      action(async (options: PullOptions) => (await import("./bundle-pull.ts")).runBundlePull(options)),
     );
 }
 

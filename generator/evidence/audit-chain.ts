@@ -19,7 +19,8 @@ export interface Finding {
     | "missing_tail"
     | "bad_anchor"
     | "unsigned_anchor"
-    | "no_anchor";
+    | "no_anchor"
+    | "missing_chain";
   readonly file: string;
   readonly line: number;
   readonly seq: number | null;
@@ -55,7 +56,8 @@ export interface ChainVerdict {
   readonly findings: readonly Finding[];
 }
 
-interface Row {
+/** One record, where it stands, and what it says. */
+export interface Row {
   readonly file: string;
   readonly line: number;
   readonly seq: number;
@@ -65,7 +67,7 @@ interface Row {
   readonly fault: string | undefined;
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -222,6 +224,14 @@ function checkKeptAnchor({ anchor, publicKey }: ChainQuestion, rows: readonly Ro
 
 /** Holds a chain against itself, its anchors, and the anchor that was kept; every fault with its place. */
 export function verifyChain(question: ChainQuestion): ChainVerdict {
+  return inspectChain(question).verdict;
+}
+
+/** The same, with the rows that were read. */
+export function inspectChain(question: ChainQuestion): {
+  readonly verdict: ChainVerdict;
+  readonly rows: readonly Row[];
+} {
   const findings: Finding[] = [];
   const report: Report = ({ file, line }, code, seq, message) =>
     findings.push({ code, file, line, seq, message });
@@ -259,7 +269,7 @@ export function verifyChain(question: ChainQuestion): ChainVerdict {
       "no anchor is signed with this key, so the whole chain could have been written anew",
     );
   const last = head?.seq ?? null;
-  return {
+  const verdict: ChainVerdict = {
     ok: findings.length === 0,
     server: typeof server === "string" ? server : null,
     records: rows.length,
@@ -273,4 +283,5 @@ export function verifyChain(question: ChainQuestion): ChainVerdict {
     ),
     findings,
   };
+  return { verdict, rows };
 }

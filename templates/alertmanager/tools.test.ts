@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { filterOf } from "#runtime/alertmanager/matcher";
 import { treeOf } from "../../test/harness/in-process.ts";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { tools } from "./tools.ts";
 
@@ -165,6 +165,8 @@ describe("only the fixed paths", () => {
       `DELETE /api/v2/silence/${ID}`,
     ]);
     expect(asked[1]).toContain(`"createdBy":"mcp->alertmanager","comment":"${reason}"`);
+    await module.callApproved("am_create_silence", { matchers: named, dry_run: false, reason });
+    expect(asked.at(-1)).toContain(`"comment":"${reason}\\n\\napproved by key:ada ${MARKER.text}"`);
   });
 });
 

@@ -15,6 +15,7 @@ import { ToolFault } from "#runtime/fault";
 import { openHttp } from "#runtime/http";
 import { cutText, listOf as itemsOf, recordOf } from "#runtime/json-shape";
 import { offsetOf, pageFrom } from "#runtime/page";
+import { footerOf } from "#runtime/marker";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { secondsOf } from "#runtime/time";
@@ -177,7 +178,7 @@ const createSilence = defineTool({
       startsAt: new Date(now).toISOString(),
       endsAt: ends,
       createdBy: link.id,
-      comment: reason,
+      comment: context.marker === undefined ? reason : `${reason}\n\n${footerOf(context.marker)}`,
     };
     const { silenceID } = recordOf(await ask(context, ["silences"], { json }));
     return { data: { ...data, id: cutText(silenceID, 40) } };

@@ -4,6 +4,7 @@ import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion } from "../../test/live/server.ts";
 import { FLOOD, FLOOD_NAMESPACE, commit, floodStackOf, stackOf, startArgo } from "./live.ts";
 import type { RealArgo } from "./live.ts";
+import { application, apply, manifest, project, seed } from "./live-data.ts";
 import { tools } from "./tools.ts";
 
 const HARD_LIMIT = 262_144;
@@ -30,59 +31,10 @@ const call = async (tool: string, args: Record<string, unknown> = {}, within: Op
   return result;
 };
 
-const project = (name: string, more: object = {}) => ({
-  apiVersion: "argoproj.io/v1alpha1",
-  kind: "AppProject",
-  metadata: { name, namespace: "argocd" },
-  spec: {
-    sourceRepos: ["*"],
-    destinations: [{ namespace: "*", server: "*" }],
-    clusterResourceWhitelist: [{ group: "*", kind: "*" }],
-    ...more,
-  },
-});
-
-const application = (name: string, of: string, path: string, more: object = {}) => ({
-  apiVersion: "argoproj.io/v1alpha1",
-  kind: "Application",
-  metadata: { name, namespace: "argocd" },
-  spec: {
-    project: of,
-    source: { repoURL: `file://${argo.server.folder}/git/shop`, path, targetRevision: "main" },
-    destination: { server: "https://kubernetes.default.svc", namespace: "app" },
-  },
-  ...more,
-});
-
-const apply = (objects: readonly object[]) =>
-  argo.kubectl(
-    ["apply", "--server-side", "-f", "-"],
-    JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }),
-  );
-
-const manifest = (version: string): string => `
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings}
-data: {version: "${version}"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: database}
-stringData: {password: hunter2-hunter2}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: "registry.example.com/web:${version}"}]}}
-`;
-
 /** Applications that nothing reconciles: their state is written as the controller would write it. */
 function floodApplications(): readonly object[] {
   return FLOOD.map((name, index) => ({
-    ...application(name, "flood", "x"),
+    ...application(argo, name, "flood", "x"),
     metadata: { name, namespace: FLOOD_NAMESPACE },
     spec: {
       project: "flood",
@@ -110,31 +62,10 @@ beforeAll(async () => {
   expect(liveVersion("kubernetes"), "run: bash templates/kubernetes/live.sh install").toMatch(/^\d+\.\d+/);
   expect(liveVersion("argo-cd"), "run: bash templates/argo-cd/live.sh install").toMatch(/^\d+\.\d+/);
   argo = await startArgo();
-  argo.kubectl(["create", "namespace", "app"]);
   argo.kubectl(["create", "namespace", FLOOD_NAMESPACE]);
-  first = commit(
-    argo,
-    {
-      "shop/all.yaml": manifest("1"),
-      "infra/broken.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n",
-    },
-    "first",
-  );
-  apply([
-    project("default"),
-    project("platform", {
-      description: "what carries the rest",
-      sourceRepos: [`file://${argo.server.folder}/git/shop`, "https://user:geheim-geheim@git.example.com/x"],
-      syncWindows: [{ kind: "deny", schedule: "0 0 1 1 *", duration: "1h", applications: ["*"] }],
-    }),
-    project("other"),
-    project("flood", { sourceNamespaces: [FLOOD_NAMESPACE] }),
-  ]);
-  apply([
-    application("shop", "default", "shop"),
-    application("shop-infra", "platform", "infra"),
-    application("hidden", "other", "shop"),
-  ]);
+  first = seed(argo);
+  apply(argo, [project("other"), project("flood", { sourceNamespaces: [FLOOD_NAMESPACE] })]);
+  apply(argo, [application(argo, "hidden", "other", "shop")]);
   token = await argo.accountOf(stackOf(argo.server.port), "stack-mcp");
   many = await argo.accountOf(floodStackOf(argo.server.port), "flood-mcp");
   module = openModule(tools, environment(token));

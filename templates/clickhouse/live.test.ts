@@ -399,6 +399,13 @@ describe("writing", () => {
     expect(await count("events.notes")).toBe(before + 2);
   });
 
+  it("A3 A8: an approved insert is one like any other, with its marker in the statement", async () => {
+    const before = await count("events.notes");
+    const rows = [{ id: 3, text: "approved" }];
+    await module.callApproved("ch_insert_rows", { database: "events", table: "notes", rows, reason: REASON });
+    expect(await count("events.notes")).toBe(before + 1);
+  });
+
   it("ch_insert_rows: all or none, and nothing is guessed", async () => {
     const before = await count("events.notes");
     for (const [rows, because] of [

@@ -9,7 +9,7 @@ import { checkPlaceholders, guardQuery } from "#runtime/clickhouse/guard";
 import { MAX_QUERY_MS } from "#runtime/clickhouse/service";
 import { piecesOf } from "#runtime/clickhouse/words";
 import { treeOf } from "../../test/harness/in-process.ts";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { droppingPort } from "../../test/harness/dropping-port.ts";
 import { tools } from "./tools.ts";
@@ -43,6 +43,21 @@ function openAt(port: number): OpenModule {
     MCP_CLICKHOUSE_RW_PASSWORD: "secret-of-the-writer",
   });
 }
+
+describe("what an approved insert leaves behind", () => {
+  it("A3 A8: the statement names the approval in a comment, which the log of queries keeps", async () => {
+    const statements: string[] = [];
+    const module = await moduleAt((_sql, request, response) => {
+      statements.push(new URL(request.url ?? "", "http://fake").searchParams.get("query") ?? "");
+      response.end();
+    });
+    const args = { database: "events", table: "notes", rows: [{ id: 1 }], reason: "a test of inserts" };
+    await module.call("ch_insert_rows", args);
+    await module.callApproved("ch_insert_rows", args);
+    const insert = "INSERT INTO `events`.`notes` FORMAT JSONEachRow";
+    expect(statements).toEqual([insert, `/* mcp:${MARKER.argsSha} approved by key:ada */ ${insert}`]);
+  });
+});
 
 const ask = async (module: OpenModule, more: Record<string, unknown> = {}, signal?: AbortSignal) =>
   await module.call("ch_query", { database: "events", sql: "SELECT a FROM t", ...more }, signal);

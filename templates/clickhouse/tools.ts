@@ -246,14 +246,14 @@ const insertRowsTool = defineTool({
     reason: text({ min: 8, max: 500, doc: "Why, for the audit." }),
   },
   data: { type: "object", properties: { accepted: { type: "integer" } } },
-  handler: async ({ database, table, rows, async, dedup_token }, { client, signal }: Context) => {
+  handler: async ({ database, table, rows, async, dedup_token }, { client, signal, marker }: Context) => {
     const drawnTables = writable.find(({ name }) => name === database)?.tables ?? [];
     if (!drawnTables.includes(table)) {
       throw new ToolFault("not_linked", "the table is not drawn for inserting", {
         hint: `tables of this database that are: ${drawnTables.join(", ") || "none; draw tables"}`,
       });
     }
-    await insertRows(client, { database: drawn(database), table, rows, async, dedup_token }, signal);
+    await insertRows(client, { database: drawn(database), table, rows, async, dedup_token, marker }, signal);
     return { data: { accepted: rows.length } };
   },
 });

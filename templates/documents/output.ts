@@ -4,6 +4,7 @@ import type writeGatesHook from "../../hooks/write-gates.ts";
 import type accessMatrixHook from "../../hooks/access-matrix.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
+import type stateHook from "../../hooks/state.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type rulesHook from "../../hooks/rules.ts";
 import type oauthHook from "../../hooks/oauth.ts";
@@ -39,9 +40,12 @@ function linkViews(tools: readonly SurfaceTool[], { links }: Generation): readon
   }));
 }
 
-function promptView({ name, title, description, arguments: args }: SurfacePrompt): object {
+function promptView(prompt: SurfacePrompt): object {
+  const { name, version, hash, title, description, arguments: args } = prompt;
   return {
     name,
+    version,
+    hash: hash.slice(0, "sha256:".length + 12),
     title,
     description,
     parameters: args.map(({ name: argument, required }) => ({
@@ -152,6 +156,7 @@ export default defineOutput({
       takesKeys: oauth?.takesKeys ?? true,
     };
     const links = linkViews(tools, generation);
+    const state = factsOf<typeof stateHook>(facts, "state");
     const writes = tools.filter((tool) => tool.access !== "read").map(toolView);
     const rendered = (path: string, template: string, view: object): FileSpec => ({
       kind: "rendered",
@@ -176,6 +181,7 @@ export default defineOutput({
         gates,
         hasGates: gates.length > 0,
         hidden,
+        sharesState: state !== null,
         hasHidden: hidden.rows.length + hidden.counts.length > 0,
       }),
       ...(rules.files.length === 0 ? [] : [rendered("docs/RULES.md", "rules.md.hbs", rulesView(rules))]),
@@ -188,6 +194,7 @@ export default defineOutput({
           ),
           oauth,
           gates,
+          stateHeads: state === null ? null : `${state.prefix}audit`,
           folder:
             topology.environment === null ? `out/${topology.stack}` : `out/${head.stack}.${head.environment}`,
         }),

@@ -22,7 +22,8 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   },
   audit_unavailable: {
     means: "a write was not executed, because it could not be recorded first",
-    remedy: "free or mount the disk of MCP_AUDIT_FILE; reads go on",
+    remedy:
+      "free or mount the disk of MCP_AUDIT_FILE, and see that the state answers that replicas share; reads go on",
   },
   busy: {
     means: "4 calls to this service are running and 16 wait, or 50 proposals of one caller do",
@@ -392,10 +393,13 @@ export interface RunbookParts {
   readonly gates: readonly WriteGate[];
   readonly folder: string;
   readonly oauth: ReturnType<(typeof oauthHook)["derive"]>;
+  /** Where replicas keep the heads of their audit chains; `null` where they share nothing. */
+  readonly stateHeads: string | null;
 }
 
 /** What the runbook says of one stack, real names filled in. */
-export function runbookView({ topology, address, key, gates, folder, oauth }: RunbookParts): object {
+export function runbookView(parts: RunbookParts): object {
+  const { topology, address, key, gates, folder, oauth, stateHeads } = parts;
   const { gitops, recipients, replicas } = topology.server;
   const { service, namespace, url, keyGateway } = address;
   const drawnGates = gates.filter(({ drawn }) => drawn);
@@ -411,6 +415,7 @@ export function runbookView({ topology, address, key, gates, folder, oauth }: Ru
     hasAgent: topology.mcpLinks.some(({ component }) => component.type === "stack_agent"),
     agent: service.replace(/-mcp$/, "-agent"),
     replicas,
+    stateHeads,
     keyGateway,
     isKeySealed: keySource === null,
     keySource,

@@ -1,18 +1,14 @@
-import { execFile } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
-import { emitPrincipals } from "../../test/harness/principals.ts";
 import type { Principals } from "../../test/harness/principals.ts";
 import { liveVersion } from "../../test/live/server.ts";
+import { makeAccount, stackOf } from "./fake-account.ts";
 import { startFakeGrafana } from "./fake-grafana.ts";
 import type { FakeContent, FakeGrafana } from "./fake-grafana.ts";
 import { tools } from "./tools.ts";
 
-const run = promisify(execFile);
 const HARD_LIMIT = 262_144;
 const ADMIN = `p w:é;'"\\#$of-the-admin`;
 const DASHBOARDS = 6000;
@@ -117,28 +113,12 @@ let fake: FakeGrafana;
 const opened: OpenModule[] = [];
 const principals: Principals[] = [];
 
-/** Runs the commands of the emitted README as an administrator, and opens the tools with the token they leave. */
+/** Opens the tools with the token that the emitted README leaves. */
 async function accountFor(
   word: "read" | "write",
 ): Promise<{ module: OpenModule; token: string; mode: number }> {
-  const emitted = await emitPrincipals(`apiVersion: topology/v1
-stack: stack
-components: {grafana: {host: 127.0.0.1, port: ${fake.port}}}
-links: {mcp: {grafana: ${word}}}
-`);
+  const { emitted, file, token } = await makeAccount(stackOf(fake.port, word), ADMIN);
   principals.push(emitted);
-  const lines = emitted
-    .text("grafana/README.md")
-    .split("\n")
-    .filter((line) => line.startsWith("    "));
-  // Not by a call that waits: the fake answers in this process.
-  await run("bash", ["-euo", "pipefail", "-c", lines.join("\n")], {
-    cwd: emitted.folder,
-    env: { PATH: process.env["PATH"], GRAFANA_ADMIN_PASSWORD: ADMIN },
-    timeout: 20_000,
-  });
-  const file = join(emitted.folder, "mcp_grafana.token");
-  const token = readFileSync(file, "utf8").trim();
   const module = openModule(tools, {
     MCP_GRAFANA_URL: `http://127.0.0.1:${fake.port}`,
     MCP_GRAFANA_TOKEN: token,

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { alertsOf } from "#runtime/grafana/alerts";
 import { panelWith, panelsOf, summaryOf, variablesOf } from "#runtime/grafana/dashboard";
 import { treeOf } from "../../test/harness/in-process.ts";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { tools } from "./tools.ts";
 
@@ -366,8 +366,10 @@ describe("an annotation", () => {
       time: 1_700_000_000_000,
       timeEnd: 1_700_000_060_000,
     });
+    await moduleAt(url).callApproved("grafana_create_annotation", args);
+    expect(sent[1]?.body).toMatchObject({ text: `deployed\n\napproved by key:ada ${MARKER.text}` });
     await moduleAt(url, { MCP_GRAFANA_ORG_ID: "4" }).call("grafana_create_annotation", NOTE);
-    expect(sent[1]?.headers).toMatchObject({ authorization: "Bearer t0ken", "x-grafana-org-id": "4" });
+    expect(sent[2]?.headers).toMatchObject({ authorization: "Bearer t0ken", "x-grafana-org-id": "4" });
     expect(JSON.stringify(sent)).not.toContain("went out");
   });
 

@@ -6,6 +6,7 @@ import type { HttpService } from "#runtime/http";
 import { cutText, foreignAnswer, listOf as itemsOf, recordOf } from "#runtime/json-shape";
 import { offsetOf, pageFrom } from "#runtime/page";
 import type { Page } from "#runtime/page";
+import { footerOf } from "#runtime/marker";
 import { integer, listOf, oneOf, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { timeOf } from "#runtime/time";
@@ -243,13 +244,13 @@ const createAnnotation = defineTool({
     time_end: text({ max: 40, optional: true }),
     reason,
   },
-  handler: async (args, { client, signal }: Context) => {
+  handler: async (args, { client, signal, marker }: Context) => {
     const { text, dashboard_uid, panel_id, time, time_end } = args;
     if (panel_id !== undefined && dashboard_uid === undefined)
       throw new ToolFault("invalid_argument", "panel_id needs dashboard_uid");
     const tags = [...new Set([...args.tags, TAG])];
     const annotation = {
-      text,
+      text: marker === undefined ? text : `${text}\n\n${footerOf(marker)}`,
       tags,
       dashboardUID: dashboard_uid,
       panelId: panel_id,

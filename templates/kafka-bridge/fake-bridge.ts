@@ -89,13 +89,17 @@ function aboutTopics(bridge: FakeBridge, { method, path, body, contentType }: As
     return { status: 200, body: { name, configs: { "retention.ms": "1000" }, partitions: list } };
   }
   if (contentType !== BINARY_TYPE) return fault(422, `unexpected content type ${contentType}`);
-  const [sent] = body["records"] as [{ value: string; key?: string; partition?: number }];
+  const [sent] = body["records"] as [
+    { value: string; key?: string; partition?: number; headers?: StoredRecord["headers"] },
+  ];
   const to = sent.partition ?? 0;
   const records = partitions[to];
   if (records === undefined)
     return { status: 200, body: { offsets: [{ error_code: 500, message: "Invalid partition" }] } };
   const offset = (records.at(-1)?.offset ?? -1) + 1;
-  records.push({ offset, timestamp: Date.now(), key: sent.key ?? null, value: sent.value });
+  const { headers } = sent;
+  const kept = headers === undefined ? {} : { headers };
+  records.push({ offset, timestamp: Date.now(), key: sent.key ?? null, value: sent.value, ...kept });
   return { status: 200, body: { offsets: [{ partition: to, offset }] } };
 }
 

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { emitPrincipals } from "../../test/harness/principals.ts";
 import { freePort } from "../../test/live/server.ts";
@@ -170,6 +170,16 @@ describe("every tool on the fake", () => {
     expect((await messages({ topic: "orders", partition: 1, from: { tail: 1 } }))[0]).toMatchObject({
       key: "k",
       value: "grüße",
+    });
+    await module.callApproved("kafka_produce", {
+      topic: "orders",
+      value: "approved",
+      partition: 1,
+      reason: REASON,
+    });
+    expect((await messages({ topic: "orders", partition: 1, from: { tail: 1 } }))[0]).toMatchObject({
+      value: "approved",
+      headers: [{ "x-mcp-marker": `mcp:${MARKER.argsSha} approved by key:ada` }],
     });
     await expect(
       module.call("kafka_produce", { topic: "orders", value: "x", partition: 9, reason: REASON }),

@@ -6,6 +6,7 @@ import { BINARY_TYPE, ask, offsetsOf, poll } from "#runtime/kafka-bridge/bridge"
 import type { BridgeRecord, Offsets } from "#runtime/kafka-bridge/bridge";
 import { DECODINGS, MAX_VALUE_BYTES, shownOf } from "#runtime/kafka-bridge/message";
 import { MAX_PAGE_BYTES, firstPart, offsetOf, pageFrom } from "#runtime/page";
+import { MARKER_HEADER, markerLine } from "#runtime/marker";
 import { integer, oneOf, shaped, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { defineModule, defineTool } from "#runtime/tool";
@@ -257,7 +258,7 @@ const produceMessage = defineTool({
     partition,
     reason: text({ min: 8, max: 500, doc: "Why, for the audit." }),
   },
-  handler: async ({ topic, key, value, partition }, { client, signal }: Context) => {
+  handler: async ({ topic, key, value, partition }, { client, signal, marker }: Context) => {
     if (Buffer.byteLength(value) > MAX_PRODUCED_BYTES)
       throw new ToolFault("invalid_argument", `value has more than ${MAX_PRODUCED_BYTES} bytes`);
     const base64 = (part: string): string => Buffer.from(part).toString("base64");
@@ -265,6 +266,9 @@ const produceMessage = defineTool({
       value: base64(value),
       ...(key === undefined ? {} : { key: base64(key) }),
       ...(partition === undefined ? {} : { partition }),
+      ...(marker === undefined
+        ? {}
+        : { headers: [{ key: MARKER_HEADER, value: base64(markerLine(marker)) }] }),
     };
     const path = ["topics", inCluster(topic)];
     const answer = recordOf(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { bootServer, callTool, connectClient, workspace } from "../../test/harness/emitted.ts";
 import type { BootedServer } from "../../test/harness/emitted.ts";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { emitPrincipals } from "../../test/harness/principals.ts";
 import { liveVersion } from "../../test/live/server.ts";
@@ -251,6 +251,15 @@ describe("every tool with data", () => {
     ).rejects.toMatchObject({
       code: "not_found",
     });
+  });
+
+  it("A3 A8: what was approved carries its marker", async () => {
+    const args = { topic: "orders", value: "approved", partition: 2, headers: { a: "b" }, reason: REASON };
+    const { data } = await module.callApproved("kafka_produce", args);
+    const { offset } = data as { offset: number };
+    const [message] = await messages({ topic: "orders", partition: 2, from: { offset } });
+    const marker = `mcp:${MARKER.argsSha} approved by key:ada`;
+    expect(message).toMatchObject({ headers: [{ a: "b" }, { "x-mcp-marker": marker }] });
   });
 
   it("S10: kafka_create_topic and kafka_alter_topic answer manifests and change nothing", async () => {

@@ -119,6 +119,11 @@ describe("arguments", () => {
     await expect(moduleAt(1).call(tool, { ...args })).rejects.toThrow("invalid arguments");
   });
 
+  it("A3: nobody sends a marker of their own", async () => {
+    const args = { topic: "orders", value: "x", headers: { "X-MCP-Marker": "mcp:forged" }, reason: REASON };
+    await expect(moduleAt(1).call("kafka_produce", args)).rejects.toMatchObject({ code: "denied" });
+  });
+
   it("kafka_produce counts bytes, not characters", async () => {
     const args = { topic: "orders", value: "é".repeat(40_000), reason: REASON };
     await expect(moduleAt(1).call("kafka_produce", args)).rejects.toThrow("more than 65536 bytes");

@@ -15,6 +15,7 @@ import { produce } from "#runtime/kafka/produce";
 import { resultOf } from "#runtime/kafka/shown";
 import { describedPartitions, overridesOf, summaryOf, topicOf } from "#runtime/kafka/topics";
 import { MAX_PAGE_BYTES, offsetOf, pageFrom } from "#runtime/page";
+import { MARKER_HEADER, markerLine } from "#runtime/marker";
 import { flag, integer, oneOf, shaped, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { defineModule, defineTool } from "#runtime/tool";
@@ -306,12 +307,16 @@ const produceMessage = defineTool({
     partition: integer({ min: 0, max: 100_000, optional: true }),
     reason,
   },
-  handler: async ({ topic, key, value, headers, partition }, { client, signal }: Context) => {
+  handler: async ({ topic, key, value, headers, partition }, { client, signal, marker }: Context) => {
     if (Buffer.byteLength(value) > MAX_PRODUCED_BYTES)
       throw new ToolFault("invalid_argument", `value has more than ${MAX_PRODUCED_BYTES} bytes`);
+    const own = Object.keys(headers).find((name) => name.toLowerCase() === MARKER_HEADER);
+    if (own !== undefined) throw new ToolFault("denied", `the header ${own} is this server's`);
+    const marked = marker === undefined ? headers : { ...headers, [MARKER_HEADER]: markerLine(marker) };
     return await withCluster(client, signal, async (cluster) => {
       const found = await topicOf(cluster, inCluster(topic));
-      return { data: { topic, ...(await produce(cluster, found, { key, value, headers, partition })) } };
+      const outgoing = { key, value, headers: marked, partition };
+      return { data: { topic, ...(await produce(cluster, found, outgoing)) } };
     });
   },
 });

@@ -12,7 +12,10 @@ export interface CodeFile {
   readonly path: string;
 }
 
-/** The code of one folder: no ConfigMap has two files of one name, so keys need no encoding. */
+/**
+ * The code of one folder, or as much of it as a ConfigMap holds: none has two files of one name, so keys need no
+ * encoding.
+ */
 export interface CodeMap {
   readonly name: string;
   readonly namespace: string;
@@ -50,20 +53,33 @@ function placeOf(
   return { file, path, key: path.slice(slash + 1), map: kubernetesName(parts.join("-")) };
 }
 
-/** Every file of the workload that runs, one ConfigMap for each folder, sorted by name. */
+interface Filling {
+  readonly files: CodeFile[];
+  bytes: number;
+}
+
+/** Every file of the workload that runs, one ConfigMap for each folder or more for a large one, sorted by name. */
 export function codeMaps(emitted: readonly EmittedFile[], workload: Workload): readonly CodeMap[] {
-  const maps = new Map<string, { files: CodeFile[]; bytes: number }>();
+  const folders = new Map<string, Filling[]>();
   for (const { path: file, bytes } of emitted) {
     const place = placeOf(file, workload);
     if (place === undefined) continue;
     const { map: name, ...rest } = place;
-    const map = maps.get(name) ?? { files: [], bytes: 0 };
-    map.files.push(rest);
-    map.bytes += bytes;
-    maps.set(name, map);
+    const fillings = folders.get(name) ?? [];
+    folders.set(name, fillings);
+    let last = fillings.at(-1);
+    if (last === undefined || last.bytes + bytes > MOST_BYTES)
+      fillings.push((last = { files: [], bytes: 0 }));
+    last.files.push(rest);
+    last.bytes += bytes;
   }
-  return [...maps]
-    .map(([name, { files, bytes }]) => ({ name, namespace: workload.namespace, files, bytes }))
+  return [...folders]
+    .flatMap(([folder, fillings]) =>
+      fillings.map(({ files, bytes }, at) => {
+        const name = at === 0 ? folder : kubernetesName(`${folder}-${at + 1}`);
+        return { name, namespace: workload.namespace, files, bytes };
+      }),
+    )
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

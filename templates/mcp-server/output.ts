@@ -13,7 +13,7 @@ import type { OAuth } from "./token-source.ts";
 const HERE = "templates/mcp-server";
 const RUNTIME = `${HERE}/runtime/`;
 
-/** What each framework brings: one adapter file, and the packages that only it imports. */
+/** What each framework brings: the files of one adapter, and the packages that only it imports. */
 const FRAMEWORKS = {
   sdk: { adapter: "adapter-sdk", libraries: ["@modelcontextprotocol/server", "@modelcontextprotocol/node"] },
   fastmcp: { adapter: "adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
@@ -99,7 +99,7 @@ function runtimeFiles(
         ? has.tokens
         : name.startsWith("rules/")
           ? wantsRuleFile(name, rules, generation)
-          : !name.startsWith("adapter-") || name === `${FRAMEWORKS[framework].adapter}.ts`;
+          : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({

@@ -30,6 +30,14 @@ const ALERTS = [
     description: "The records are in the server's own file; compare them with what arrived.",
   },
   {
+    alert: "McpApprovalWebhookLost",
+    expr: `sum ${BY} (increase(mcp_approval_webhook_lost_total[15m])) > 0`,
+    for: "0m",
+    severity: "warning",
+    summary: "Nobody was told about proposals that wait",
+    description: "The proposals are safe, and topogate approve lists them; see to the webhook's address.",
+  },
+  {
     alert: "McpManyDenials",
     expr: `sum ${BY} (rate(${DENIED}[10m])) / sum ${BY} (rate(mcp_gateway_policy_decisions_total[10m])) > 0.5 and sum ${BY} (rate(${DENIED}[10m])) > 0.1`,
     for: "10m",
@@ -73,6 +81,12 @@ const PANELS = [
     unit: "reqps",
     expr: `sum ${BY_TOOL} (rate(${FAILED}[5m]))`,
     legend: "{{gen_ai_tool_name}}",
+  },
+  {
+    title: "Proposals by what happened to them",
+    unit: "short",
+    expr: "sum by (state) (increase(mcp_approvals_total[5m]))",
+    legend: "{{state}}",
   },
   {
     title: "Calls over their rate",

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { emitPrincipals } from "../../test/harness/principals.ts";
 import { liveVersion } from "../../test/live/server.ts";
@@ -241,6 +241,18 @@ describe("every tool with data", () => {
         },
       ],
     });
+  });
+
+  it("A3 A8: what was approved carries its marker", async () => {
+    await rabbitmq.callApproved("rabbitmq_publish", { queue: "emails", payload: "approved", reason });
+    const { data } = await call("rabbitmq_peek_messages", { queue: "emails", count: 10, reason });
+    const marker = `"x-mcp-marker":"mcp:${MARKER.argsSha} approved by key:ada"`;
+    expect((data as { messages: readonly object[] }).messages).toContainEqual(
+      expect.objectContaining({
+        payload: "approved",
+        headers: expect.stringContaining(marker) as unknown,
+      }),
+    );
   });
 
   it("rabbitmq_purge_queue empties one queue and leaves the others", async () => {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { globExpression } from "#runtime/rabbitmq/glob";
 import { messageOf } from "#runtime/rabbitmq/message";
 import { treeOf } from "../../test/harness/in-process.ts";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { tools } from "./tools.ts";
 
@@ -158,12 +158,15 @@ describe("only what was drawn is asked for", () => {
     await module.call("rabbitmq_list_bindings", { exchange: "events" });
     await module.call("rabbitmq_publish", { queue: "invoices", payload: "x", reason });
     await module.call("rabbitmq_publish", { exchange: "events", routing_key: "a.b", payload: "x", reason });
+    const properties = { headers: { kind: "greeting" } };
+    await module.callApproved("rabbitmq_publish", { queue: "invoices", payload: "x", properties, reason });
     await module.call("rabbitmq_purge_queue", { queue: "invoices", confirm: "invoices", reason });
     expect(asked).toEqual([
       "GET /api/queues/%2F/emails",
       "GET /api/exchanges/%2F/events/bindings/source",
       'POST /api/exchanges/shop/amq.default/publish {"properties":{},"routing_key":"billing.invoices","payload":"x","payload_encoding":"string"}',
       'POST /api/exchanges/%2F/events/publish {"properties":{},"routing_key":"a.b","payload":"x","payload_encoding":"string"}',
+      `POST /api/exchanges/shop/amq.default/publish {"properties":{"headers":{"kind":"greeting","x-mcp-marker":"mcp:${MARKER.argsSha} approved by key:ada"}},"routing_key":"billing.invoices","payload":"x","payload_encoding":"string"}`,
       "GET /api/queues/shop/billing.invoices",
       "DELETE /api/queues/shop/billing.invoices/contents",
     ]);

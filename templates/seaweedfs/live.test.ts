@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { liveVersion } from "../../test/live/server.ts";
 import { ask, startStore } from "./live.ts";
@@ -191,6 +191,16 @@ describe.each(types)("%s", (type) => {
       expect(part.truncation).toBeUndefined();
       const cut = await call("s3_bucket_stats", { bucket: "invoices", max_scan: 7 });
       expect(cut.truncation).toMatchObject({ by: "rows", limit: 7 });
+    });
+
+    it("A3 A8: an approved text keeps who approved which call", async () => {
+      const object = { bucket: "invoices", key: "ai/approved.md" };
+      await module.callApproved("s3_put_text", { ...object, body: "x", reason });
+      const { data } = await call("s3_get_object", object);
+      expect(data).toMatchObject({
+        metadata: { "mcp-marker": `mcp:${MARKER.argsSha}`, "mcp-approver": "key:ada" },
+      });
+      await call("s3_delete_object", { ...object, reason });
     });
 
     it("s3_put_text stores once, and over it when asked to; s3_delete_object removes", async () => {

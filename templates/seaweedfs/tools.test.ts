@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { keyWithin } from "#runtime/seaweedfs/keys";
 import { readXml, textOf } from "#runtime/seaweedfs/xml";
-import { openModule } from "../../test/harness/module.ts";
+import { MARKER, openModule } from "../../test/harness/module.ts";
 import type { OpenModule } from "../../test/harness/module.ts";
 import { buckets, tools } from "./tools.ts";
 
@@ -528,5 +528,26 @@ describe("metadata", () => {
       "",
       "",
     ]);
+  });
+});
+
+describe("what an approved text leaves behind", () => {
+  it("A3 A8: the object says in its metadata who approved which call, under the signature of the request", async () => {
+    const seen: IncomingMessage["headers"][] = [];
+    const url = await upstream((request, response) => {
+      seen.push(request.headers);
+      request.resume();
+      response.end();
+    });
+    const args = { bucket: "invoices", key: "ai/a.txt", body: "x", reason };
+    await moduleAt(url).call("s3_put_text", args);
+    await moduleAt(url).callApproved("s3_put_text", args);
+    expect(seen[0]).not.toHaveProperty("x-amz-meta-mcp-marker");
+    expect(seen[1]).toMatchObject({
+      "if-none-match": "*",
+      "x-amz-meta-mcp-marker": `mcp:${MARKER.argsSha}`,
+      "x-amz-meta-mcp-approver": "key:ada",
+      authorization: expect.stringContaining("x-amz-meta-mcp-approver;x-amz-meta-mcp-marker") as unknown,
+    });
   });
 });

@@ -225,9 +225,9 @@ const putTextTool = defineTool({
     if_none_match: oneOf(["*", ""], { default: "*" }),
     reason,
   },
-  handler: async ({ bucket, key, body, if_none_match }, { client, signal }: Context) => {
+  handler: async ({ bucket, key, body, if_none_match }, { client, signal, marker }: Context) => {
     const drawn = writing(bucket, key);
-    return { data: await putText(client, drawn, { key, body, condition: if_none_match }, signal) };
+    return { data: await putText(client, drawn, { key, body, condition: if_none_match, marker }, signal) };
   },
 });
 

@@ -1,4 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { readTopology } from "#runtime/stack-agent/topology-file";
 import { treeOf } from "../../test/harness/in-process.ts";
 
 const drawing = (links: string): string =>
@@ -25,6 +30,35 @@ describe("what a link to the stack agent emits", () => {
     expect(tree.get("server/topology.json")?.text).toBe(text);
     expect(JSON.parse(text)).toMatchObject({ stack: "caches", reach: [{ component: "stack_agent" }, {}] });
     expect(text.split("\n").filter((line) => line.startsWith('{"id":"mcp->'))).toHaveLength(2);
+  });
+
+  it("S21: a large drawing comes in files that a ConfigMap holds, and is read as one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "topology-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const many = Array.from(
+      { length: 3_000 },
+      (_, index) => `  app-${index}: {type: worker, namespace: apps}\n`,
+    );
+    const links = many.map((_, index) => `  app-${index}: {valkey: readwrite}\n`).join("");
+    const text = `apiVersion: topology/v1\nstack: large\ncomponents:\n  valkey:\n${many.join("")}links:\n  mcp: {stack_agent: read}\n${links}`;
+    const tree = await treeOf(text, "large");
+    const paths = [...tree.keys()].filter((path) => /^server\/topology.*\.json$/.test(path));
+    expect(paths).toEqual(expect.arrayContaining(["server/topology.json", "server/topology-2.json"]));
+    for (const path of paths) {
+      const content = tree.get(path)?.text ?? "";
+      expect(tree.get(path.replace("server", "agent"))?.text).toBe(content);
+      expect(Buffer.byteLength(content)).toBeLessThan(512 * 1024);
+      writeFileSync(join(folder, path.slice("server/".length)), content);
+    }
+    const { components, links: read, ...rest } = readTopology(pathToFileURL(join(folder, "topology.json")));
+    expect(rest).toMatchObject({ stack: "large", reach: [{ component: "stack_agent" }] });
+    expect(rest).not.toHaveProperty("parts");
+    const names = components.map(({ name }) => name);
+    expect(names).toEqual([...names].sort());
+    expect(names).toEqual(expect.arrayContaining(["app-0", "app-2999", "valkey"]));
+    expect(read).toHaveLength(3_001);
+    const config = tree.get("kustomization.yaml")?.text ?? "";
+    for (const path of paths) expect(config).toContain(`- ${path}\n`);
   });
 
   it("S21: the agent's folder holds what main.ts imports, and no more", async () => {

@@ -3,7 +3,9 @@ import type { Facts, FileSpec, Generation, QueryAnswer, Topology } from "#hook";
 import { ToolFault } from "#runtime/fault";
 import { parseBody } from "#runtime/stack-agent/body";
 import { createEngine } from "#runtime/stack-agent/engine";
-import type { TopologyData } from "#runtime/stack-agent/topology-data";
+import { TOPOLOGY_SECTIONS } from "#runtime/stack-agent/topology-data";
+import type { TopologyData, TopologySection } from "#runtime/stack-agent/topology-data";
+import { topologyFile } from "#runtime/stack-agent/topology-file";
 
 const HERE = "templates/stack-agent";
 const SHARED = "templates/mcp-server";
@@ -124,16 +126,46 @@ function answerOf(data: TopologyData, question: string): QueryAnswer {
   }
 }
 
-/** The drawing, and what may be run in it, for the folder that answers from them. */
-function dataFiles(folder: string, facts: Facts): readonly FileSpec[] {
-  const file = (name: string, hook: string): FileSpec => ({
-    kind: "data",
-    path: `${folder}/${name}.json`,
-    from: `hooks/${hook}.ts`,
-    json: facts[hook] as object,
-    layout: "rows",
+/** Somewhat less than half of what a ConfigMap holds. */
+const PART_BYTES = 500 * 1024;
+
+type Rows = Record<TopologySection, unknown[]>;
+const noRows = (): Rows => ({ components: [], links: [], reach: [], documents: [] });
+
+/** What each file of the drawing holds, see `readTopology`: one, as long as a ConfigMap takes it. */
+function partsOf(data: TopologyData): readonly object[] {
+  const parts = [noRows()];
+  let bytes = 0;
+  for (const section of TOPOLOGY_SECTIONS) {
+    for (const row of data[section]) {
+      const size = Buffer.byteLength(JSON.stringify(row));
+      if (bytes > 0 && bytes + size > PART_BYTES) {
+        parts.push(noRows());
+        bytes = 0;
+      }
+      parts.at(-1)?.[section].push(row);
+      bytes += size;
+    }
+  }
+  return parts.length === 1 ? [data] : [{ ...data, ...parts[0], parts: parts.length }, ...parts.slice(1)];
+}
+
+/** The drawing, and what may be run in it, for the folders that answer from them. */
+function dataFiles(facts: Facts): readonly FileSpec[] {
+  const parts = partsOf(facts["topology-metadata"] as TopologyData);
+  return ["server", "agent"].flatMap((folder) => {
+    const file = (name: string, hook: string, json: object): FileSpec => ({
+      kind: "data",
+      path: `${folder}/${name}.json`,
+      from: `hooks/${hook}.ts`,
+      json,
+      layout: "rows",
+    });
+    return [
+      ...parts.map((part, at) => file(topologyFile(at), "topology-metadata", part)),
+      file("commands", "commands", facts["commands"] as object),
+    ];
   });
-  return [file("topology", "topology-metadata"), file("commands", "commands")];
 }
 
 /**
@@ -145,11 +177,7 @@ export default defineOutput({
   libraries: DEV_LIBRARIES,
   files: (topology, facts, generation) =>
     generation.links.some(({ link }) => link.component.type === "stack_agent")
-      ? [
-          ...dataFiles("server", facts),
-          ...dataFiles("agent", facts),
-          ...agentFiles(topology, facts, generation),
-        ]
+      ? [...dataFiles(facts), ...agentFiles(topology, facts, generation)]
       : [],
   query: (facts, question) => answerOf(facts["topology-metadata"] as TopologyData, question),
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bootServer, connectClient } from "../harness/emitted.ts";
@@ -64,8 +66,12 @@ describe.each([
     expect(booted.client.getInstructions()).toContain("Read stack://guide/api first.");
   });
 
-  it("S28: every prompt that is listed can be got, with values that its arguments complete to", async () => {
+  it("S28 P20: every prompt that is listed can be got, with values that its arguments complete to", async () => {
     const { prompts } = await booted.client.listPrompts();
+    const lock = readFileSync(join(booted.stack.folder, "server/surface.lock.json"), "utf8");
+    const { prompts: locked } = JSON.parse(lock) as {
+      prompts: readonly Readonly<Record<"name" | "version" | "hash", string>>[];
+    };
     expect(prompts.map((prompt) => prompt.name)).toEqual([
       "check_logs",
       "diagnose_component",
@@ -83,7 +89,10 @@ describe.each([
         });
         args[argument.name] = completion.values[0] ?? "it is slow";
       }
-      const { messages } = await booted.client.getPrompt({ name: prompt.name, arguments: args });
+      const { messages, _meta: meta } = await booted.client.getPrompt({ name: prompt.name, arguments: args });
+      const { version, hash } = locked.find(({ name: each }) => each === prompt.name) ?? {};
+      expect(meta, "P20").toEqual({ "governance/version": version, "governance/hash": hash });
+      expect(prompt._meta, "P20").toEqual(meta);
       const content = messages[0]?.content;
       const text = content?.type === "text" ? content.text : "";
       for (const value of Object.values(args)) expect(text).toContain(value);

@@ -17,9 +17,14 @@ const OPTIONAL = new Set([
   "MCP_BUNDLE_FILE",
   "MCP_BUNDLE_KEY_FILE",
   "MCP_APPROVAL_TWO_PERSON",
+  "MCP_APPROVAL_PAGE_URL",
+  "MCP_APPROVAL_WEBHOOK_SECRET_FILE",
+  "MCP_APPROVAL_WEBHOOK_URL",
   "MCP_ADMIN_API_KEY",
   // For one process by itself, on a workstation: pods share what is drawn.
   "MCP_REPLICA_STATE",
+  // Only where replicas share state; without it one process seals by itself.
+  "MCP_REPLICA_STATE_PASSWORD",
   // Whom the one key stands for.
   "MCP_API_KEY_AGENT_ID",
   "MCP_API_KEY_HUMAN_ID",

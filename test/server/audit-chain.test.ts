@@ -149,6 +149,57 @@ describe.each(ADAPTERS)("the chain of a booted server with %s", (adapter) => {
     );
   });
 
+  const codesOf = (...args: Parameters<typeof verified>): readonly string[] => [
+    ...new Set(verified(...args).verdict.findings.map(({ code }) => code)),
+  ];
+  const chainOf = async (
+    name: string,
+    more: Readonly<Record<string, string>>,
+    stack = "test",
+  ): Promise<string> => {
+    const own = join(folder, `${adapter}-${name}.jsonl`);
+    const server = await boot(adapter, { ...WRITES, MCP_AUDIT_FILE: own, ...more }, (registry) => ({
+      ...registry,
+      stack,
+    }));
+    await allKinds(server);
+    await server.close();
+    return own;
+  };
+
+  it("A22: finds rows of another server, and a chain that begins again in the middle", async () => {
+    const [own, other, again] = [
+      await chainOf("own", {}),
+      await chainOf("other", {}, "elsewhere"),
+      await chainOf("again", {}),
+    ];
+    const together = join(folder, `${adapter}-together.jsonl`);
+    const concatenate = (a: string, b: string): void =>
+      writeFileSync(together, readFileSync(a, "utf8") + readFileSync(b, "utf8"));
+    concatenate(own, other);
+    expect(codesOf(together)).toEqual(["foreign", "restarted"]);
+    concatenate(own, again);
+    expect(codesOf(together)).toEqual(["restarted"]);
+    const first = readFileSync(own, "utf8").split("\n").length;
+    expect(verified(together).verdict.findings).toMatchObject([{ line: first, seq: 1 }]);
+  });
+
+  it("A22: an anchor that is not signed, that another key signed, or that was kept wrongly does not count", async () => {
+    expect(codesOf(await chainOf("unsigned", {}), "--pub", publicFile)).toEqual([
+      "unsigned_anchor",
+      "no_anchor",
+    ]);
+    const signed = await chainOf("signed", { MCP_AUDIT_KEY_FILE: privateFile });
+    expect(verified(signed, "--pub", publicFile).code).toBe(0);
+    expect(codesOf(signed, "--pub", otherFile)).toEqual(["bad_anchor", "no_anchor"]);
+    const kept = join(folder, `${adapter}-kept.json`);
+    writeFileSync(
+      kept,
+      readFileSync(`${signed}.anchor`, "utf8").replace('"phase":"anchor"', '"phase":"anchors"'),
+    );
+    expect(codesOf(signed, "--anchor", kept)).toEqual(["bad_anchor"]);
+  });
+
   it("goes on in a new file when one is full, as one chain", async () => {
     const rotating = join(folder, `${adapter}-full.jsonl`);
     for (const turn of [1, 2]) {

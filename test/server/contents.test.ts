@@ -14,6 +14,11 @@ import { GUIDE, withShelf } from "./shelf.ts";
 import { policyFileOf, surfaceOf, testRegistry } from "./stack.ts";
 
 const PASSWORD = "sh3lf-Passw0rd-in-use";
+/** Of the prompt, as the lock has it. */
+const REVIEWED = {
+  "governance/version": "2.1.0",
+  "governance/hash": surfaceOf(withShelf(testRegistry(createWitness()))).prompts[0]?.hash,
+};
 
 describe.each(ADAPTERS)("resources and prompts of %s", (adapter) => {
   let server: Booted;
@@ -106,8 +111,14 @@ describe.each(ADAPTERS)("resources and prompts of %s", (adapter) => {
           { name: "book", description: "Which book.", required: true },
           { name: "tone", description: "How it should sound.", required: false },
         ],
+        _meta: REVIEWED,
       },
     ]);
+  });
+
+  it("P20: a prompt says its version and its hash, when it is listed and when it is got", async () => {
+    const got = await result("prompts/get", { name: "review_book", arguments: { book: "book-007" } });
+    expect(got["_meta"]).toEqual(REVIEWED);
   });
 
   const textOf = async (args: Json): Promise<unknown> => {

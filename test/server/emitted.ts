@@ -29,7 +29,7 @@ export function emitServer(adapter: AdapterName): EmittedServer {
   mkdirSync(join(folder, "runtime"));
   cpSync(join(TEMPLATE, "runtime"), join(folder, "runtime"), {
     recursive: true,
-    filter: (path) => !path.endsWith(`adapter-${other}.ts`),
+    filter: (path) => !path.includes(`/adapter-${other}`),
   });
   for (const file of ["main.ts", "start.mjs"]) cpSync(join(TEMPLATE, "copy", file), join(folder, file));
   for (const file of ["notes.ts", "stack.ts"])

@@ -138,6 +138,7 @@ links: {${link}mcp: {valkey: read}}
     expect(rule.spec.groups[0]?.rules.map(({ alert }) => alert)).toEqual([
       "McpAuditNotWritten",
       "McpAuditNotForwarded",
+      "McpApprovalWebhookLost",
       "McpManyDenials",
       "McpUpstreamErrors",
     ]);
@@ -146,6 +147,6 @@ links: {${link}mcp: {valkey: read}}
     expect(promtool(["check", "rules", join(scratch, "rules.yml")], "")).toBe("");
     rmSync(scratch, { recursive: true });
     const dashboard = linked.get("monitoring/grafana-dashboard.json")?.text ?? "";
-    expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toHaveLength(6);
+    expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toHaveLength(7);
   });
 });

@@ -29,6 +29,8 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
       .map((line) => JSON.parse(line) as { event_type: string; payload: Json })
       .filter(({ event_type: event }) => event === "mcp.request")
       .map(({ payload }) => payload);
+  const traces = (): readonly { readonly method: unknown; readonly trace: unknown }[] =>
+    rows().map((row) => ({ method: row["rpc_method"], trace: row["trace_id"] }));
   const environment = (): Record<string, string> => ({
     PATH: process.env["PATH"] ?? "",
     MCP_AUDIT_FILE: auditFile(),
@@ -80,6 +82,7 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
         ["tools/call", "tool_not_allowed", "ada"],
         ["tools/call", "write_disabled", "ada"],
         ["tools/call", "approval_required", "ada"],
+        ["tools/call", "allowed", "ada"],
         ["notifications/cancelled", "allowed", "ada"],
         ["tools/call", "allowed", "ada"],
       ].sort(),
@@ -93,6 +96,24 @@ describe.each(ADAPTERS)("an emitted server with %s", (adapter) => {
     const result = await client.callTool({ name: "notes_leak", arguments: {} });
     expect(JSON.stringify(result)).not.toContain(PASSWORD.slice(0, 12));
     await client.close();
+  });
+
+  it("R24: a caller's trace over stdio is the trace of its row, and what is none is passed over", async () => {
+    const client = new Client(INFO);
+    await client.connect(new StdioClientTransport(stdio()));
+    const call = async (traceparent: string): Promise<unknown> =>
+      await client.callTool({ name: "notes_list", arguments: {}, _meta: { traceparent } });
+    const before = traces().length;
+    await call(`00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`);
+    await call("00-nonsense");
+    await client.close();
+    const seen = traces()
+      .slice(before)
+      .filter(({ method }) => method === "tools/call");
+    expect(seen.map(({ trace }) => trace)).toEqual([
+      "ab".repeat(16),
+      expect.stringMatching(/^[0-9a-f-]{36}$/),
+    ]);
   });
 
   const started: ChildProcess[] = [];

@@ -44,6 +44,54 @@ describe("redactor", () => {
     expect(value(data)).toEqual({ value: data, count: 0 });
   });
 
+  it("says of a value the same at one look and string by string", () => {
+    const pieces = [
+      "kafka",
+      "s3cret-value",
+      'a "quoted" s3cret',
+      "pass_word",
+      "api key",
+      "to\u212aen",
+      "eyJ",
+      "\u200b",
+      "\n",
+    ];
+    const string = fc.oneof(fc.constantFrom(...pieces), fc.string({ maxLength: 12 }), fc.constant("topic-1"));
+    const { value: json } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small" },
+        string,
+        fc.constantFrom(0, 1.5, Number.NaN, true, null, 10n, new Date(0)),
+        fc.array(tie("value"), { maxLength: 4 }),
+        fc.dictionary(string, tie("value"), { maxKeys: 4 }),
+      ),
+    }));
+    const { value } = redactorFor("s3cret-value", 'a "quoted" s3cret');
+    let atOneLook = 0;
+    fc.assert(
+      fc.property(json, (any) => {
+        const whole = value(any);
+        // The accent makes it look closer, and is nothing to hide.
+        const [closely] = value([any, "\u00e9"]).value as readonly unknown[];
+        expect(whole.value).toEqual(closely);
+        if (whole.json === undefined) return;
+        atOneLook += 1;
+        expect(whole.json).toBe(JSON.stringify(closely));
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(atOneLook).toBeGreaterThan(100);
+  });
+
+  it("looks closer at what is no JSON, or nests too deeply", () => {
+    const { value } = redactorFor();
+    const deep = Array.from({ length: 70 }).reduce<unknown>((inner) => [inner], "end");
+    expect(JSON.stringify(value(deep).value)).not.toContain("end");
+    const circle: unknown[] = [];
+    circle.push(circle);
+    expect(value(circle).json).toBeUndefined();
+  });
+
   it.each([
     ["https://user:pa55@example.com/x", "https://[redacted]@example.com/x"],
     ["redis://:pa55word@cache:6379", "redis://[redacted]@cache:6379"],

@@ -64,6 +64,7 @@ const RESOURCES: readonly Resource<Shelf>[] = [
 const PROMPTS: readonly Prompt[] = [
   {
     name: "review_book",
+    version: "2.1.0",
     title: "Review a book",
     description: "A review in some tone.",
     arguments: [

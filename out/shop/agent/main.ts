@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { SettingError } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
-import type { TopologyData } from "#runtime/stack-agent/topology-data";
+import { readTopology } from "#runtime/stack-agent/topology-file";
 import { startAgent } from "./service/agent.ts";
 
 async function main(): Promise<void> {
-  const data = JSON.parse(readFileSync(new URL("./topology.json", import.meta.url), "utf8")) as TopologyData;
+  const data = readTopology(new URL("./topology.json", import.meta.url));
   const commands = new URL("./commands.json", import.meta.url);
   const agent = await startAgent({ data, commands, environment: process.env });
   const stop = (): void =>

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { ToolFault } from "#runtime/fault";
 import { requestText } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
+import { markerLine } from "#runtime/marker";
+import type { Marker } from "#runtime/marker";
 import { Secret } from "#runtime/settings";
 import { describeTable } from "#runtime/clickhouse/catalog";
 import { faultIn } from "#runtime/clickhouse/fault";
@@ -15,6 +17,8 @@ export interface Insertion {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly async: boolean;
   readonly dedup_token: string | undefined;
+  /** Goes into the statement as a comment, and so into the server's log of queries. */
+  readonly marker: Marker | undefined;
 }
 
 /** The same server with the link's other account, which may only insert. */
@@ -65,7 +69,8 @@ export async function insertRows(
   insertion: Insertion,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, table, rows, async, dedup_token } = insertion;
+  const { database, table, rows, async, dedup_token, marker } = insertion;
+  const comment = marker === undefined ? "" : `/* ${markerLine(marker)} */ `;
   const text = JSON.stringify(rows);
   if (Buffer.byteLength(text) > MAX_INSERT_BYTES) {
     throw new ToolFault("too_large", `the rows have more than ${MAX_INSERT_BYTES} bytes`, {
@@ -76,7 +81,7 @@ export async function insertRows(
   await requestText(writerOf(client), {
     path: [],
     query: {
-      query: `INSERT INTO ${nameOf(database)}.${nameOf(table)} FORMAT JSONEachRow`,
+      query: `${comment}INSERT INTO ${nameOf(database)}.${nameOf(table)} FORMAT JSONEachRow`,
       query_id: `mcp-${randomUUID()}`,
       ...STRICT,
       async_insert: async ? 1 : 0,

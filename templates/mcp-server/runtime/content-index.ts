@@ -1,6 +1,7 @@
 import type { Ajv2020 } from "ajv/dist/2020.js";
 import { MOST_COMPLETIONS } from "#runtime/content";
 import type { Complete, Prompt, PromptArgument, Resource } from "#runtime/content";
+import { promptDigest } from "#runtime/digest";
 import { ToolFault } from "#runtime/fault";
 import { inputSchemaOf, text } from "#runtime/parameter";
 import type { Parameters } from "#runtime/parameter";
@@ -19,6 +20,8 @@ export interface ContentEntry<T> {
 
 export interface PromptEntry extends ContentEntry<Prompt> {
   readonly text: string;
+  /** As in the lock. */
+  readonly hash: string;
   /** Answers `{argument, typed}`. */
   readonly completion: ToolEntry;
 }
@@ -132,6 +135,7 @@ function promptEntry(
     content: prompt,
     link,
     text: body,
+    hash: promptDigest(prompt, body),
     entry: entryOf(link, ajv, { name: `prompt:${prompt.name}`, title, description, parameters, run: filled }),
     completion: entryOf(link, ajv, {
       name: `complete:${prompt.name}`,

@@ -3,7 +3,8 @@ import type { Arguments, Call } from "#runtime/call";
 import { argumentsDigest, toolDigest } from "#runtime/digest";
 import { ToolFault } from "#runtime/fault";
 import type { Principal } from "#runtime/identity";
-import { isExpired, isOpen, markerOf, newProposalId, ttlOf } from "#runtime/proposal";
+import { markerOf } from "#runtime/marker";
+import { isExpired, isOpen, newProposalId, ttlOf } from "#runtime/proposal";
 import type { StoredProposal } from "#runtime/proposal";
 import type { ProposalStore } from "#runtime/proposal-store";
 import type { ApprovalReason } from "#runtime/reason";
@@ -122,10 +123,9 @@ export function createProposals(store: ProposalStore, rules: ProposalRules): Pro
       if (proposal.state === state) return proposal;
       const change = { state, approved_by: by.id };
       const moved =
-        (await store.move(id, "proposed", change)) ||
-        (state === "rejected" && (await store.move(id, "approved", change)));
-      if (!moved) refuseApproval("not_open");
-      return { ...proposal, ...change };
+        (await store.move(id, "proposed", change)) ??
+        (state === "rejected" ? await store.move(id, "approved", change) : undefined);
+      return moved ?? refuseApproval("not_open");
     },
   };
 }

@@ -1,4 +1,5 @@
 import { ToolFault } from "#runtime/fault";
+import type { Marker } from "#runtime/marker";
 import { askStore, storeFault } from "#runtime/seaweedfs/store";
 import type { Bucket, Store } from "#runtime/seaweedfs/store";
 import { writerOf } from "#runtime/seaweedfs/writer";
@@ -17,10 +18,16 @@ function faultIn(status: number, text: string): ToolFault | undefined {
 export async function putText(
   store: Store,
   bucket: Bucket,
-  object: { readonly key: string; readonly body: string; readonly condition: string },
+  object: {
+    readonly key: string;
+    readonly body: string;
+    readonly condition: string;
+    /** Kept as metadata of the object. */
+    readonly marker: Marker | undefined;
+  },
   signal: AbortSignal,
 ): Promise<object> {
-  const { key, body, condition } = object;
+  const { key, body, condition, marker } = object;
   const bytes = Buffer.byteLength(body);
   if (bytes > MAX_BODY_BYTES || !body.isWellFormed())
     throw new ToolFault("invalid_argument", `body is more than ${MAX_BODY_BYTES} bytes, or not text`);
@@ -28,7 +35,12 @@ export async function putText(
     method: "PUT",
     text: body,
     contentType: "text/plain; charset=utf-8",
-    headers: condition === "" ? {} : { "if-none-match": condition },
+    headers: {
+      ...(condition === "" ? {} : { "if-none-match": condition }),
+      ...(marker === undefined
+        ? {}
+        : { "x-amz-meta-mcp-marker": `mcp:${marker.argsSha}`, "x-amz-meta-mcp-approver": marker.approver }),
+    },
     signal,
     faultIn,
   });

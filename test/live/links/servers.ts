@@ -4,8 +4,12 @@ import { readFileSync } from "node:fs";
 import { vi } from "vitest";
 import { newKey } from "../../harness/emitted.ts";
 import { emitPrincipals } from "../../harness/principals.ts";
+import { stackOf as argoStackOf, startArgo } from "../../../templates/argo-cd/live.ts";
+import { seed as seedArgo } from "../../../templates/argo-cd/live-data.ts";
 import { READER, WRITER, startClickhouse } from "../../../templates/clickhouse/live.ts";
 import { WRITES, startProxy } from "../../../templates/fastapi/live.ts";
+import { makeAccount, stackOf as grafanaStackOf } from "../../../templates/grafana/fake-account.ts";
+import { startFakeGrafana } from "../../../templates/grafana/fake-grafana.ts";
 import { TENANT } from "../../../templates/loki/live.ts";
 import { administrator } from "../../../templates/postgresql/live.ts";
 import { put, seed, startBroker } from "../../../templates/rabbitmq/live.ts";
@@ -23,6 +27,8 @@ export interface Running {
   environment(folder: string): Promise<Readonly<Record<string, string>>>;
   /** In this order. */
   readonly calls: Readonly<Record<string, Record<string, unknown>>>;
+  /** What the server's edition keeps from the account, and the tool says so. */
+  readonly denied?: string;
   /** A read tool's call that finds something once the server is as far. */
   readonly ready?: readonly [tool: string, args: Record<string, unknown>];
   stop(): Promise<void>;
@@ -32,9 +38,8 @@ export interface Row {
   /** The live suite whose `live.sh` starts the server, and what that needs to know. */
   readonly server: string;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Left out where there is no real server to be had: why. */
-  readonly start?: () => Promise<Running>;
-  readonly because?: string;
+  readonly isFake?: true;
+  readonly start: () => Promise<Running>;
 }
 
 const drawn = (component: string, link: string): string => `apiVersion: topology/v1
@@ -291,6 +296,68 @@ async function valkey(): Promise<Running> {
   };
 }
 
+async function argoCd(): Promise<Running> {
+  const argo = await startArgo();
+  seedArgo(argo);
+  const { port } = argo.server;
+  const token = await argo.accountOf(argoStackOf(port), "stack-mcp");
+  const name = "shop";
+  return {
+    stack: (word) => argoStackOf(port).replace("shop: write", `shop: ${word}`),
+    environment: async () => ({ MCP_ARGOCD_TOKEN: token, MCP_ARGOCD_URL: `http://127.0.0.1:${port}` }),
+    ready: ["argocd_get_app_resources", { name }],
+    calls: {
+      argocd_list_applications: {},
+      argocd_get_application: { name },
+      argocd_get_app_resources: { name },
+      argocd_list_projects: {},
+      argocd_get_app_events: { name },
+      argocd_sync_application: { name, dry_run: false, reason },
+    },
+    stop: argo.stop,
+  };
+}
+
+/** No Grafana of today may be built here, see `templates/grafana`: the one row without a real server. */
+async function fakeGrafana(): Promise<Running> {
+  const rule = { name: "TooManyErrors", state: "firing", health: "ok", query: "x", alerts: [] };
+  const administrators = newKey();
+  const content = {
+    folders: [{ uid: "team", title: "Team" }],
+    dashboards: [
+      {
+        uid: "shop",
+        title: "Shop overview",
+        tags: [],
+        folder: "team",
+        model: { panels: [{ id: 1, title: "Orders", type: "stat" }] },
+      },
+    ],
+    datasources: [{ uid: "metrics", name: "Metrics", type: "prometheus" }],
+    groups: [{ name: "errors", file: "Team", folderUid: "team", rules: [rule] }],
+  };
+  const fake = await startFakeGrafana(content, administrators);
+  const { emitted, token } = await makeAccount(grafanaStackOf(fake.port, "write"), administrators);
+  emitted.remove();
+  return {
+    stack: (word) => grafanaStackOf(fake.port, word),
+    environment: async () => ({
+      MCP_GRAFANA_TOKEN: token,
+      MCP_GRAFANA_URL: `http://127.0.0.1:${fake.port}`,
+    }),
+    calls: {
+      grafana_list_dashboards: {},
+      grafana_get_dashboard: { uid: "shop", view: "panels" },
+      grafana_list_datasources: {},
+      grafana_get_alerts: {},
+      grafana_list_folders: {},
+      grafana_create_annotation: { text: "deployed", tags: ["deploy"], reason },
+    },
+    denied: "grafana_list_datasources",
+    stop: fake.stop,
+  };
+}
+
 async function seaweedfs(): Promise<Running> {
   const store = await startStore("seaweedfs");
   const { port } = store.server;
@@ -351,22 +418,16 @@ async function fastapi(): Promise<Running> {
   };
 }
 
-const ONLY_A_FAKE =
-  "no registry has the real server: templates/grafana shows its tools on a fake of the vendor's API";
-
 export const ROWS: Readonly<Record<string, Row>> = {
   stack_agent: { server: "postgresql", start: stackAgent },
   cnpg: { server: "postgresql", start: cnpg },
   prometheus: { server: "prometheus", start: prometheus },
-  grafana: { server: "grafana", because: ONLY_A_FAKE },
+  grafana: { server: "grafana", isFake: true, start: fakeGrafana },
   loki: { server: "loki", start: loki },
   clickhouse: { server: "clickhouse", start: clickhouse },
   rabbitmq: { server: "rabbitmq", start: rabbitmq },
   valkey: { server: "valkey", start: valkey },
-  argo_cd: {
-    server: "argo-cd",
-    because: "not started here yet: templates/argo-cd shows its tools on the real server",
-  },
+  argo_cd: { server: "argo-cd", start: argoCd },
   seaweedfs: { server: "seaweedfs", variables: { STORE: "seaweedfs" }, start: seaweedfs },
   fastapi: { server: "fastapi", start: fastapi },
 };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { Server } from "node:http";
 import { Redis } from "ioredis";
@@ -34,18 +34,14 @@ function keyTable(): string {
   return JSON.stringify(rows);
 }
 
-/** One address for all replicas: each request goes to the next one; a session stays with the one that opened it. */
+/** One address for all replicas: each request goes to the next one, whoever opened its session. */
 class Balancer {
   readonly targets: number[] = [];
-  readonly #sessions = new Map<string, number>();
   #turn = 0;
   readonly server: Server = createServer((incoming, outgoing) => {
-    const session = String(incoming.headers["mcp-session-id"] ?? "");
-    const port = this.#sessions.get(session) ?? this.targets[this.#turn++ % this.targets.length] ?? 0;
+    const port = this.targets[this.#turn++ % this.targets.length] ?? 0;
     const { method, url: path, headers } = incoming;
     const onward = request({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
-      const opened = answer.headers["mcp-session-id"];
-      if (typeof opened === "string") this.#sessions.set(opened, port);
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
     });
@@ -66,7 +62,7 @@ let admin: Redis;
 let replicas: BootedServer[] = [];
 let started = 0;
 
-const auditFile = (index: number): string => work.path(`audit-${index}.jsonl`);
+const auditFile = (index: number): string => work.path(`audit/${index}.jsonl`);
 const portOf = ({ url }: BootedServer): number => Number(url.port);
 
 async function startReplica(environment: Readonly<Record<string, string>> = {}): Promise<BootedServer> {
@@ -107,6 +103,20 @@ const propose = async (key: string): Promise<{ proposal_id: string; argsSha: str
   expect(status, text).toBe(200);
   return { proposal_id: String(json["proposal_id"]), argsSha: String(json["argsSha"]) };
 };
+/** What an administrator reads from the shared state before looking at the files. */
+const registeredHeads = async (): Promise<string> => {
+  const file = work.path("heads.txt");
+  writeFileSync(file, `${(await admin.hvals("mcp-state:together:audit")).join("\n")}\n`);
+  return file;
+};
+/** The number of the last record that each chain registered. */
+const registeredIn = (file: string): ReadonlyMap<string, number> =>
+  new Map(
+    [...readFileSync(file, "utf8").matchAll(/^\d+ (\S+) (\d+) /gm)].map(([, chain = "", seq]) => [
+      chain,
+      Number(seq),
+    ]),
+  );
 const stateOf = async (id: string, port?: number): Promise<unknown> => {
   const { json } = await api("ada", "proposals", undefined, port);
   return (json["proposals"] as readonly Json[]).find((each) => each["proposal_id"] === id)?.["state"];
@@ -115,6 +125,7 @@ const stateOf = async (id: string, port?: number): Promise<unknown> => {
 beforeAll(async () => {
   work.draw("together", STACK);
   work.generate();
+  mkdirSync(work.path("audit"));
   writeFileSync(work.path("keys.json"), keyTable());
   valkey = await startLive("shared-state");
   admin = new Redis({ port: valkey.port, protocol: 2 });
@@ -241,6 +252,8 @@ describe("three replicas behind one address share one state", () => {
   });
 
   it("killing any one of them loses nothing that was acknowledged", async () => {
+    const client = connectAs(balancer.port, KEYS["other"] ?? "");
+    await client.rpc("tools/list");
     for (const index of [0, 1, 2]) {
       const victim = replicas[index] as BootedServer;
       const open = await propose(`notes:open${index}`);
@@ -254,6 +267,8 @@ describe("three replicas behind one address share one state", () => {
       await victim.stop();
       balancer.targets.splice(0, 3, ...replicas.filter((each) => each !== victim).map(portOf));
       expect(await stateOf(open.proposal_id)).toBe("proposed");
+      // The session outlives whoever opened it.
+      expect(JSON.stringify(await client.rpc("tools/list"))).toContain("valkey_dbsize");
       expect((await api("ben", "execute", done)).json).toEqual({ ...first.json, replayed: true });
       expect((await api("ben", "execute", approved)).json).toMatchObject({ ok: true, replayed: false });
       const fresh = await startReplica();
@@ -261,6 +276,50 @@ describe("three replicas behind one address share one state", () => {
       balancer.targets.splice(0, 3, ...replicas.map(portOf));
       expect(await stateOf(approved.proposal_id, portOf(fresh))).toBe("executed");
     }
+  });
+
+  it("R, A22: what was executed and acknowledged while one of them was killed is on record", async () => {
+    const acknowledged = new Set<string>();
+    for (const index of [0, 1, 2]) {
+      const victim = replicas[index] as BootedServer;
+      const proposals = await Promise.all(
+        Array.from({ length: 24 }, async (_, at) => await propose(`notes:killed${index}x${at}`)),
+      );
+      await Promise.all(
+        proposals.map(async ({ proposal_id }) => await api("ada", "approve", { proposal_id })),
+      );
+      let done = 0;
+      const executions = proposals.map(async (proposal, at) => {
+        await new Promise((resolve) => setTimeout(resolve, at * 3));
+        const { json } = await api("ben", "execute", proposal);
+        if (json["ok"] === true) acknowledged.add(proposal.proposal_id);
+        done += 1;
+        // In the middle of the others.
+        if (done === 8) process.kill(victim.pid, "SIGKILL");
+      });
+      await Promise.allSettled(executions);
+      await victim.stop();
+      const fresh = await startReplica();
+      replicas = replicas.map((each) => (each === victim ? fresh : each));
+      balancer.targets.splice(0, 3, ...replicas.map(portOf));
+    }
+    expect(acknowledged.size).toBeGreaterThan(24);
+    const heads = await registeredHeads();
+    const registered = registeredIn(heads);
+    const attempted = readdirSync(work.path("audit"))
+      .filter((name) => name.endsWith(".jsonl"))
+      .flatMap((name) => {
+        const lines = readFileSync(work.path("audit", name), "utf8").trimEnd().split("\n");
+        const rows = lines.map((line) => (JSON.parse(line) as { payload: Json }).payload);
+        const known = registered.get(String(rows[0]?.["chain"])) ?? 0;
+        return rows.filter(({ phase, seq }) => phase === "attempt" && Number(seq) <= known);
+      })
+      .map(({ proposal_id: id }) => String(id));
+    // In a file, and no further back than the head that was registered before it was acknowledged.
+    expect([...acknowledged].filter((id) => !attempted.includes(id))).toEqual([]);
+    const run = topogate(["audit", "verify", work.path("audit"), "--heads", heads]);
+    // Files that are still written to: what was registered last must be in them.
+    expect([run.status, run.stdout + run.stderr]).toEqual([0, expect.stringContaining("intact")]);
   });
 
   it("A12: the audit of every process is a valid chain of its own", () => {
@@ -276,6 +335,13 @@ describe("three replicas behind one address share one state", () => {
     await admin.call("ACL", "SETUSER", "mcp_replica_state_together", "off");
     await admin.call("CLIENT", "KILL", "USER", "mcp_replica_state_together");
     const [one = 0] = balancer.targets;
+    const ready = async (): Promise<readonly unknown[]> => {
+      const { status, text } = await ask(one, { path: "/ready" });
+      return [status, text];
+    };
+    await expect
+      .poll(ready, { timeout: 5_000 })
+      .toEqual([503, '{"status":"the shared state does not answer"}']);
     const refused = await api("ben", "execute", { proposal_id, argsSha }, one);
     expect([refused.status, refused.json["error"]]).toEqual([503, "upstream_unavailable"]);
     const read = await connectAs(one, KEYS["other"] ?? "").call("valkey_dbsize");
@@ -288,5 +354,45 @@ describe("three replicas behind one address share one state", () => {
         timeout: 10_000,
       })
       .toBe(200);
+    await expect.poll(ready, { timeout: 5_000 }).toEqual([200, '{"status":"ready"}']);
+  });
+
+  it("A22: all files together hold, and whichever is taken away or cut off is named", async () => {
+    await Promise.all(replicas.map(async (replica) => await replica.stop()));
+    replicas = [];
+    const verify = (folder: string, ...more: string[]): { status: number | null; text: string } => {
+      const { status, stdout, stderr } = topogate(["audit", "verify", folder, ...more]);
+      return { status, text: stdout + stderr };
+    };
+    const whole = work.path("audit");
+    const heads = await registeredHeads();
+    for (const more of [[], ["--heads", heads]]) {
+      const { status, text } = verify(whole, ...more);
+      expect(status, text).toBe(0);
+      expect(text).toContain(`${started} files of ${started} processes`);
+    }
+    const registered = registeredIn(heads);
+    for (let index = 1; index <= started; index += 1) {
+      const copy = work.path(`tampered-${index}`);
+      cpSync(whole, copy, { recursive: true });
+      const file = `${copy}/${index}.jsonl`;
+      const text = readFileSync(file, "utf8");
+      const [, chain = "no chain"] = /"chain":"([^"]+)"/.exec(text) ?? [];
+      rmSync(`${file}.anchor`, { force: true });
+      const rows = text.trimEnd().split("\n");
+      writeFileSync(file, `${rows.slice(0, (registered.get(chain) ?? 0) - 1).join("\n")}\n`);
+      // What somebody registers while everybody stops, nobody is left to record: only the state has it.
+      const wasKilled = index <= started - 3;
+      for (const more of wasKilled ? [[], ["--heads", heads]] : [["--heads", heads]]) {
+        const cut = verify(copy, ...more);
+        expect([cut.status, cut.text]).toEqual([1, expect.stringContaining(`${file}:1: missing_tail:`)]);
+      }
+      rmSync(file);
+      const gone = verify(copy);
+      expect([gone.status, gone.text]).toEqual([
+        1,
+        expect.stringContaining(`missing_chain: the chain ${chain} is in none of these files`),
+      ]);
+    }
   });
 });

@@ -17,6 +17,8 @@ export interface Redactor {
 export interface Redacted<T> {
   readonly value: T;
   readonly count: number;
+  /** The JSON of a value in which nothing was replaced, if it was made on the way; ASCII only. */
+  readonly json?: string;
 }
 
 interface Shape {
@@ -51,6 +53,9 @@ const SHAPES: readonly Shape[] = [
 /** Some part of every shape, so that most texts are looked at once and not once for each. */
 const HINT =
   /-----BEGIN |eyJ|AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA|:\/\/|authorization|passw|secret|token|api[_-]?key|private[_-]?key/i;
+
+/** JSON of printable ASCII without an escape: a text in it is what it looks like. */
+const PLAIN = /^[ -[\]-~]*$/;
 
 const SECRET_WORDS = /^(?:password|passwd|secret|token|authorization|apikey|privatekey)s?$/;
 /** `secretName` and `token_count` say something about a secret; they do not hold it. */
@@ -99,6 +104,22 @@ function formsOf(secret: string): readonly string[] {
   ].filter((form) => form.length >= SHORTEST);
 }
 
+const MAX_DEPTH = 64;
+
+/** Whether a value is nothing but JSON and none of its keys names a secret. */
+function isHarmless(value: unknown, names: (key: string) => boolean, depth = 0): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object") return typeof value === "string" || typeof value === "boolean";
+  if (value === null) return true;
+  if (depth === MAX_DEPTH || "toJSON" in value) return false;
+  if (Array.isArray(value)) return value.every((item) => isHarmless(item, names, depth + 1));
+  for (const key of Object.keys(value)) {
+    const member = (value as Readonly<Record<string, unknown>>)[key];
+    if (names(key) || !isHarmless(member, names, depth + 1)) return false;
+  }
+  return true;
+}
+
 /** Strings and numbers under a key that names a secret; a plural with a number is a count. */
 function hideSecret(key: string, held: unknown, onMatch: () => void): unknown {
   const hide = (text: string): string => {
@@ -136,6 +157,13 @@ export function createRedactor(): Redactor {
     }
     return result;
   };
+  /** Most results have nothing to hide: one look at their whole text is enough for them. */
+  const cleanJson = (value: unknown, names: (key: string) => boolean): string | undefined => {
+    if (!isHarmless(value, names)) return undefined;
+    const json = JSON.stringify(value);
+    const isClean = PLAIN.test(json) && !HINT.test(json) && !longestFirst.some((form) => json.includes(form));
+    return isClean ? json : undefined;
+  };
   const counting = <T>(work: (onMatch: () => void) => T): Redacted<T> => {
     let count = 0;
     const value = work(() => (count += 1));
@@ -156,6 +184,8 @@ export function createRedactor(): Redactor {
         naming.set(key, known);
         return known;
       };
+      const json = cleanJson(value, names);
+      if (json !== undefined) return { value, count: 0, json };
       return counting((onMatch) =>
         mapStrings(value, {
           text: (text) => redact(text, onMatch),

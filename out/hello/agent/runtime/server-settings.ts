@@ -36,6 +36,16 @@ export function integerSetting(
   throw new StartError(`${name} must be a whole number from ${range.min} to ${range.max}`);
 }
 
+/** The address in a variable, without a user in it, since addresses are printed. */
+export function httpUrl(environment: Environment, name: string): URL | undefined {
+  const text = environment[name];
+  if (text === undefined || text === "") return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
+    throw new StartError(`${name} must be an http or https URL without a user in it`);
+  return url;
+}
+
 /** A comma list in lower case. */
 export function listSetting(environment: Environment, name: string): readonly string[] {
   return (environment[name] ?? "")

@@ -1,11 +1,11 @@
 import { createHash, createPublicKey, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import type { Forwarder } from "#runtime/audit-forward";
 import { anchorText, GENESIS, recordLine } from "#runtime/audit-record";
 import type { AuditSettings } from "#runtime/audit-settings";
 import { codeOf } from "#runtime/audit-sink";
 import type { Head, Sink } from "#runtime/audit-sink";
 import { canonicalJson } from "#runtime/canonical-json";
+import type { Forwarder } from "#runtime/forwarder";
 
 type Payload = Readonly<Record<string, unknown>>;
 
@@ -19,6 +19,13 @@ export interface RecordId {
 export interface Chain {
   /** Throws when the record does not stand; the chain then goes on as if it had never been tried. */
   append(eventType: string, id: RecordId, payload: Payload, durable: boolean): void;
+  /** What the audit itself has to say; asks for no anchor, so that an idle server writes nothing. Throws as well. */
+  note(eventType: string, payload: Payload, durable: boolean): void;
+  /** The last record, made durable; throws when it cannot be. */
+  readonly settledHead: () => Head;
+  readonly head: () => Head;
+  /** Where records came after the last anchor; a failure is said, never thrown. */
+  anchor(): void;
   /** A record was given up: the next one says how many were, so that the gap is on the record. */
   noteLost(): void;
   readonly counts: () => { readonly seq: number; readonly failures: number };
@@ -47,7 +54,9 @@ export function openChain(
 ): Chain {
   const signer = key === undefined ? undefined : { key, id: keyIdOf(key) };
   let head: Head = sink.head ?? { seq: 0, hash: GENESIS };
-  let anchored = head.seq;
+  /** Records that no anchor speaks for. */
+  let pending = 0;
+  let durableSeq = head.seq;
   let lost = 0;
   let failures = 0;
 
@@ -74,14 +83,15 @@ export function openChain(
     const { line, hash } = recordLine(envelope, whole);
     sink.append(line, durable);
     head = { seq: head.seq + 1, hash };
+    if (durable) durableSeq = head.seq;
     lost = 0;
-    forwarder?.send(line);
+    forwarder?.send(line.trimEnd());
     return line;
   };
 
   /** Says how far the chain has come, under the operator's signature if there is a key. */
   const anchor = (): void => {
-    if (head.seq === anchored) return;
+    if (pending === 0) return;
     const at = new Date().toISOString();
     const { seq, hash } = head;
     const signature = signer && sign(null, anchorText(source, seq, hash, at), signer.key).toString("base64");
@@ -98,7 +108,7 @@ export function openChain(
       },
       true,
     );
-    anchored = head.seq;
+    pending = 0;
     sink.keepAnchor(line);
   };
   /** Evidence about the chain, never a reason to refuse a call: what fails is said, and tried again later. */
@@ -111,14 +121,17 @@ export function openChain(
     }
   };
 
-  if (sink.torn !== undefined)
+  if (sink.torn !== undefined) {
     write("mcp.audit.recovered", ownId("recovery"), { phase: "recovered", torn: sink.torn }, true);
+    pending += 1;
+  }
   const timer = setInterval(() => tend(anchor), ANCHOR_MS);
   timer.unref();
   return {
     append: (eventType, id, payload, durable) => {
       try {
         write(eventType, id, payload, durable);
+        pending += 1;
       } catch (cause) {
         failures += 1;
         throw cause;
@@ -127,9 +140,18 @@ export function openChain(
         if (sink.isFull()) {
           anchor();
           sink.rotate(head.seq);
-        } else if (head.seq - anchored >= anchorEvery) anchor();
+        } else if (pending >= anchorEvery) anchor();
       });
     },
+    note: (eventType, payload, durable) =>
+      void write(eventType, ownId(`${eventType.split(".").at(-1)}-${head.seq + 1}`), payload, durable),
+    settledHead: () => {
+      if (durableSeq < head.seq) sink.sync();
+      durableSeq = head.seq;
+      return head;
+    },
+    head: () => head,
+    anchor: () => tend(anchor),
     noteLost: () => void (lost += 1),
     counts: () => ({ seq: head.seq, failures }),
     close: () => {

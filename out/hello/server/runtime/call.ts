@@ -1,5 +1,7 @@
+import type { AwaitedProposal, WaitingProposal } from "#runtime/awaited-proposal";
 import type { Envelope, Fault } from "#runtime/envelope";
 import type { Exchange } from "#runtime/exchange";
+import type { Marker } from "#runtime/marker";
 import type { Principal } from "#runtime/identity";
 import type { HiddenReason } from "#runtime/reason";
 import type { ToolEntry } from "#runtime/tool-index";
@@ -22,6 +24,10 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Not to be executed whatever the drawing says, or approved by a person; only the approval routes set it. */
   readonly intent?: "propose" | "execute";
+  /** Of the approval; only an execution has one. */
+  readonly marker?: Marker;
+  /** The proposal that an earlier round of the same call made. */
+  readonly awaits?: AwaitedProposal;
 }
 
 /** What the caller is told. `unknown` gives away neither that a tool exists nor why it is out of reach. */
@@ -29,6 +35,8 @@ export type Outcome =
   | {
       readonly kind: "result";
       readonly envelope: Envelope;
+      /** Of the envelope, from the stage on that has made it. */
+      readonly json?: string;
     }
   | {
       readonly kind: "fault";
@@ -37,6 +45,8 @@ export type Outcome =
       readonly decision: "allow" | "deny";
       /** Pending while a handler that ignored its signal is still at work. */
       readonly stillRunning?: Promise<unknown>;
+      /** What the call became, if a person is to decide about it. */
+      readonly waits?: WaitingProposal;
     }
   | { readonly kind: "unknown"; readonly reason: HiddenReason };
 

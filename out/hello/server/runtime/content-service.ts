@@ -21,6 +21,14 @@ export interface PromptListing {
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly Pick<PromptArgument, "name" | "description" | "required">[];
+  readonly _meta: PromptMeta;
+}
+
+/** Which text it is: its author's version, and the hash of what stands in the lock for this stack. */
+export type PromptMeta = Readonly<Record<"governance/version" | "governance/hash", string>>;
+
+function metaOf({ content, hash }: Contents["prompts"][number]): PromptMeta {
+  return { "governance/version": content.version, "governance/hash": hash };
 }
 
 /** A JSON-RPC error, the same on both adapters. */
@@ -42,7 +50,7 @@ export interface ContentService {
     name: string,
     args: Arguments,
     caller: Caller,
-  ): Promise<{ description: string; text: string } | Refusal>;
+  ): Promise<{ description: string; text: string; meta: PromptMeta } | Refusal>;
   complete(
     prompt: string,
     argument: { readonly name: string; readonly value: string },
@@ -126,21 +134,26 @@ export function createContentService({ contents, pipeline, inFlight, maySee }: P
     listPrompts: (caller) =>
       contents.prompts
         .filter(({ entry }) => maySee(caller, entry))
-        .map(({ content: { name, title, description, arguments: all } }) => ({
-          name,
-          title,
-          description,
-          arguments: all.map(({ name: argument, description: means, required }) => ({
-            name: argument,
-            description: means,
-            required,
-          })),
-        })),
+        .map((prompt) => {
+          const { name, title, description, arguments: all } = prompt.content;
+          return {
+            name,
+            title,
+            description,
+            arguments: all.map(({ name: argument, description: means, required }) => ({
+              name: argument,
+              description: means,
+              required,
+            })),
+            _meta: metaOf(prompt),
+          };
+        }),
     getPrompt: async (name, args, caller) => {
       const found = promptNamed(name);
       const answer = await ask(found?.entry, args, caller, ["prompt", name]);
       if ("refusal" in answer) return answer;
-      return { description: found?.content.description ?? "", text: textOf(answer) };
+      if (found === undefined) throw new Error("a prompt that is unknown was answered");
+      return { description: found.content.description, text: textOf(answer), meta: metaOf(found) };
     },
     complete: async (prompt, { name, value }, caller) => {
       const entry = promptNamed(prompt)?.completion;

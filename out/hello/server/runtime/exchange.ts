@@ -29,6 +29,8 @@ export interface RequestFacts {
   /** The proposal that was made or executed, and who approved it. */
   readonly proposal?: string;
   readonly approvedBy?: string;
+  /** The answer is that of an earlier execution. */
+  readonly replayed?: true;
   /** Redacted; reads only. */
   readonly args?: unknown;
   readonly decision?: "allow" | "deny";

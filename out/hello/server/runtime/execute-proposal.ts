@@ -3,6 +3,7 @@ import { toolDigest } from "#runtime/digest";
 import type { Exchange } from "#runtime/exchange";
 import type { Principal } from "#runtime/identity";
 import type { InFlight } from "#runtime/in-flight";
+import { markerBy } from "#runtime/marker";
 import type { PolicyGate } from "#runtime/policy-gate";
 import { isExpired } from "#runtime/proposal";
 import type { ProposalResult, StoredProposal } from "#runtime/proposal";
@@ -88,14 +89,24 @@ async function run(
   proposer: Principal,
   exchange: Exchange,
 ): Promise<Executed> {
-  const { proposal_id: id, tool: name, args } = proposal;
+  const { proposal_id: id, tool: name, args, argsSha, approved_by: approvedBy = "" } = proposal;
+  const marker = markerBy(argsSha, approvedBy);
   const { store } = parts.proposals;
   // Whoever asked may leave: what a person approved is not undone half way.
   const patient = new AbortController().signal;
   const outcome = await exchange.during(
     async () =>
       await parts.inFlight.run(patient, exchange.answered, async (signal) =>
-        parts.pipeline({ exchange, principal: proposer, name, entry, args, signal, intent: "execute" }),
+        parts.pipeline({
+          exchange,
+          principal: proposer,
+          name,
+          entry,
+          args,
+          signal,
+          intent: "execute",
+          marker,
+        }),
       ),
   );
   if (outcome.kind === "unknown" || (outcome.kind === "fault" && outcome.decision === "deny")) {
@@ -121,7 +132,10 @@ export async function executeProposal(
   const { proposal_id: id, state, approved_by: approvedBy, argsSha, result, tool } = proposal;
   exchange.note({ tool, proposal: id, ...(approvedBy === undefined ? {} : { approvedBy }) });
   if (argsSha !== ask.argsSha) refuseApproval("args_sha_mismatch");
-  if (state === "executed" && result !== undefined) return { proposal, result, replayed: true };
+  if (state === "executed" && result !== undefined) {
+    exchange.note({ replayed: true });
+    return { proposal, result, replayed: true };
+  }
   if (state === "executing") return await outcomeElsewhere(parts, id);
   const entry = demandFresh(parts, proposal);
   if (isExpired(proposal, Date.now())) refuseApproval("proposal_expired");
@@ -129,6 +143,7 @@ export async function executeProposal(
   if (state !== "approved") refuseApproval("not_approved");
   const proposer = parts.current(proposal.proposer) ?? refuseApproval("proposer_gone");
   const claim = { state: "executing", executing_since: new Date().toISOString() } as const;
-  if (!(await parts.proposals.store.move(id, "approved", claim))) return await outcomeElsewhere(parts, id);
+  const claimed = await parts.proposals.store.move(id, "approved", claim);
+  if (claimed === undefined) return await outcomeElsewhere(parts, id);
   return await run(parts, proposal, entry, proposer, exchange);
 }

@@ -1,3 +1,4 @@
+import type { AwaitedProposal, WaitingProposal } from "#runtime/awaited-proposal";
 import type { Arguments, Call, Outcome } from "#runtime/call";
 import { createContentService } from "#runtime/content-service";
 import type { ContentService, MaySee } from "#runtime/content-service";
@@ -32,12 +33,16 @@ export interface ToolAnswer {
   readonly structuredContent?: Envelope;
   readonly isError?: true;
   readonly _meta: Readonly<Record<string, unknown>>;
+  /** Not for the wire: what the call became, for an adapter whose client can wait for it. */
+  readonly waits?: WaitingProposal;
 }
 
 /** Whoever is asking, and for how long: `signal` aborts when nobody waits for the answer any more. */
 export interface Caller {
   readonly exchange: Exchange;
   readonly signal: AbortSignal;
+  /** The proposal that an earlier round of the same call made, once its seal has been verified. */
+  readonly awaits?: AwaitedProposal;
 }
 
 /** What an adapter puts on the wire; everything that must be the same on all of them is decided here. */
@@ -45,6 +50,8 @@ export interface McpService extends ContentService {
   readonly name: string;
   readonly version: `${number}.${number}.${number}`;
   readonly instructions: string;
+  /** Of what clients carry from one round of a call to the next. */
+  readonly sealingKey: Uint8Array;
   /** What this caller may call, sorted by name. */
   listTools(caller: Pick<Caller, "exchange">): readonly ToolListing[];
   /** `undefined` for a tool that is unknown to this caller, for whatever reason; see `unknownTool`. */
@@ -70,12 +77,16 @@ const UNTRUSTED = { "governance/authority": "untrusted" } as const;
 
 function answerOf(outcome: Outcome): ToolAnswer | undefined {
   if (outcome.kind === "unknown") return undefined;
-  const body = outcome.kind === "result" ? outcome.envelope : outcome.fault;
-  return {
-    content: [{ type: "text", text: JSON.stringify(body) }],
-    ...(outcome.kind === "result" ? { structuredContent: outcome.envelope } : { isError: true }),
-    _meta: UNTRUSTED,
-  };
+  if (outcome.kind === "fault") {
+    return {
+      content: [{ type: "text", text: JSON.stringify(outcome.fault) }],
+      isError: true,
+      _meta: UNTRUSTED,
+      ...(outcome.waits === undefined ? {} : { waits: outcome.waits }),
+    };
+  }
+  const { envelope, json = JSON.stringify(envelope) } = outcome;
+  return { content: [{ type: "text", text: json }], structuredContent: envelope, _meta: UNTRUSTED };
 }
 
 export interface ServiceParts {
@@ -89,6 +100,7 @@ export interface ServiceParts {
   readonly contentPipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly rules?: Rules | undefined;
+  readonly sealingKey: Uint8Array;
 }
 
 /** Generated texts are guides to the tools, so a model is told to begin with them. */
@@ -113,15 +125,24 @@ export function createService(parts: ServiceParts): McpService {
     name: registry.stack,
     version: VERSION,
     instructions: instructionsFor(registry, tools),
+    sealingKey: parts.sealingKey,
     listTools: (caller) =>
       listings.filter(({ entry }) => maySee(caller, entry)).map(({ listing }) => listing),
-    callTool: async (name, args, { exchange, signal }) => {
+    callTool: async (name, args, { exchange, signal, awaits }) => {
       const { principal } = exchange.facts();
       const entry = tools.find(name);
       const outcome = await exchange.during(
         async () =>
           await inFlight.run(signal, exchange.answered, async (linked) =>
-            pipeline({ exchange, principal, name, entry, args, signal: linked }),
+            pipeline({
+              exchange,
+              principal,
+              name,
+              entry,
+              args,
+              signal: linked,
+              ...(awaits === undefined ? {} : { awaits }),
+            }),
           ),
       );
       return answerOf(outcome);

@@ -11,7 +11,7 @@ export function wireTools(listings: readonly ToolListing[]) {
 }
 
 /** An answer in the shape that both MCP libraries send; they want objects and lists that they could change. */
-export function wireResult({ content, structuredContent, ...rest }: ToolAnswer) {
+export function wireResult({ content, structuredContent, waits: _waits, ...rest }: ToolAnswer) {
   const structured = structuredContent === undefined ? {} : { structuredContent: { ...structuredContent } };
   return { ...rest, content: [...content], ...structured };
 }
@@ -24,7 +24,11 @@ function demand<T extends object>(reply: T | Refusal): Exclude<T, Refusal> {
 }
 
 export function wirePrompts(listings: readonly PromptListing[]) {
-  return listings.map((listing) => ({ ...listing, arguments: [...listing.arguments] }));
+  return listings.map((listing) => ({
+    ...listing,
+    arguments: [...listing.arguments],
+    _meta: { ...listing._meta },
+  }));
 }
 
 type Reply<K extends keyof ContentService> = Awaited<ReturnType<ContentService[K]>>;
@@ -36,10 +40,11 @@ export function wireResource(uri: string, reply: Reply<"readResource">) {
 }
 
 export function wirePrompt(reply: Reply<"getPrompt">) {
-  const { description, text } = demand(reply);
+  const { description, text, meta } = demand(reply);
   return {
     description,
     messages: [{ role: "user" as const, content: { type: "text" as const, text } }],
+    _meta: { ...meta },
   };
 }
 

@@ -9,6 +9,8 @@ export interface BundleStatement {
   readonly version: 1;
   readonly stack: string;
   readonly environment: string | null;
+  /** Grows with what is released, where whoever signs counts; what is older is then not put in the place of it. */
+  readonly revision?: number;
   /** SHA-256 in hex by path in the output. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -34,7 +36,8 @@ function isSignedBy(key: KeyObject, signed: Buffer, signature: string): boolean 
 
 function isStatement(value: unknown): value is BundleStatement {
   if (typeof value !== "object" || value === null) return false;
-  const { version, stack, files } = value as Partial<BundleStatement>;
+  const { version, stack, revision, files } = value as Partial<BundleStatement>;
+  if (revision !== undefined && !(Number.isSafeInteger(revision) && revision >= 0)) return false;
   return version === 1 && typeof stack === "string" && typeof files === "object" && files !== null;
 }
 
@@ -45,12 +48,10 @@ interface Envelope {
 }
 
 /** The signed bytes of a DSSE envelope, or of a plain file with its signature beside it; `undefined` when not signed. */
-function signedPayload(path: string, key: KeyObject): Buffer | undefined {
-  const bytes = readFileSync(path);
+function signedPayload(bytes: Buffer, signatureBeside: () => string, key: KeyObject): Buffer | undefined {
   const { payloadType, payload, signatures } = JSON.parse(bytes.toString()) as Envelope;
   if (payloadType === undefined) {
-    const signature = readFileSync(`${path}.sig`, "utf8").trim();
-    return isSignedBy(key, bytes, signature) ? bytes : undefined;
+    return isSignedBy(key, bytes, signatureBeside().trim()) ? bytes : undefined;
   }
   if (payloadType !== BUNDLE_TYPE || typeof payload !== "string" || !Array.isArray(signatures))
     return undefined;
@@ -60,13 +61,21 @@ function signedPayload(path: string, key: KeyObject): Buffer | undefined {
   return counts ? body : undefined;
 }
 
-/** Why a bundle does not count; `undefined` with its statement when it does. */
-export function openBundle(
-  path: string,
-  key: KeyObject,
-): { readonly statement: BundleStatement } | { readonly problem: string } {
+type Opened = { readonly statement: BundleStatement } | { readonly problem: string };
+
+/** The statement of a bundle on disk, or why it does not count. */
+export function openBundle(path: string, key: KeyObject): Opened {
+  return openSigned(
+    () => readFileSync(path),
+    () => readFileSync(`${path}.sig`, "utf8"),
+    key,
+  );
+}
+
+/** The same for bytes that came otherwise; a DSSE envelope needs no signature beside it. */
+export function openSigned(bytes: () => Buffer, signatureBeside: () => string, key: KeyObject): Opened {
   try {
-    const payload = signedPayload(path, key);
+    const payload = signedPayload(bytes(), signatureBeside, key);
     if (payload === undefined) return { problem: "is not signed with this key" };
     const statement: unknown = JSON.parse(payload.toString());
     return isStatement(statement) ? { statement } : { problem: "is no bundle of version 1" };

@@ -36,3 +36,11 @@ export interface Fault {
   readonly argsSha?: string;
   readonly expires_at?: string;
 }
+
+/** The envelope's JSON; `data` is that of its data, which may be large and is often known. */
+export function envelopeJson(envelope: Envelope, data: string | undefined): string {
+  if (data === undefined) return JSON.stringify(envelope);
+  const { service, link, tool, data: _, ...rest } = envelope;
+  const head = JSON.stringify({ service, link, tool });
+  return `${head.slice(0, -1)},"data":${data},${JSON.stringify(rest).slice(1)}`;
+}

@@ -10,8 +10,8 @@ export interface ProposalStore {
   get(id: string): Promise<StoredProposal | undefined>;
   /** Oldest first. */
   all(): Promise<readonly StoredProposal[]>;
-  /** Changes a proposal that is in state `from`; false, and no change, when it is in another one. */
-  move(id: string, from: ProposalState, change: Partial<StoredProposal>): Promise<boolean>;
+  /** Changes a proposal that is in state `from`, and returns it; `undefined`, and no change, when it is in another one. */
+  move(id: string, from: ProposalState, change: Partial<StoredProposal>): Promise<StoredProposal | undefined>;
   close(): Promise<void>;
 }
 
@@ -99,9 +99,10 @@ export function embeddedProposals(folder: string | undefined): ProposalStore {
     all: async () => [...proposals.values()],
     move: async (id, from, change) => {
       const proposal = proposals.get(id);
-      if (proposal?.state !== from) return false;
-      keep({ ...proposal, ...change });
-      return true;
+      if (proposal?.state !== from) return undefined;
+      const changed = { ...proposal, ...change };
+      keep(changed);
+      return changed;
     },
     close: async () => journal?.close(),
   };

@@ -1,4 +1,4 @@
-import { promptDigest, resourceDigest, toolDigest } from "#runtime/digest";
+import { resourceDigest, toolDigest } from "#runtime/digest";
 import type { Pinned } from "#runtime/digest";
 import type { Registry } from "#runtime/registry";
 import { StartError } from "#runtime/start-error";
@@ -124,10 +124,10 @@ function demandAllContents(surface: Surface, { resources, prompts }: ToolIndex["
   demandContents(
     "prompt",
     surface.prompts.map(({ name: key, link, hash }) => ({ key, link, hash })),
-    prompts.map(({ content, link, text }) => ({
+    prompts.map(({ content, link, hash }) => ({
       key: content.name,
       link: link.id,
-      hash: promptDigest(content, text),
+      hash,
     })),
   );
 }

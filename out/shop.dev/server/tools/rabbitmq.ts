@@ -3,6 +3,7 @@ import { ToolFault } from "#runtime/fault";
 import { openHttp } from "#runtime/http";
 import { listOf as itemsOf, recordOf } from "#runtime/json-shape";
 import { firstPart } from "#runtime/page";
+import { MARKER_HEADER, markerLine } from "#runtime/marker";
 import { integer, oneOf, shaped, text } from "#runtime/parameter";
 import { ask, command, pageOfApi, pageOfWhole } from "#runtime/rabbitmq/api";
 import type { Context, Json } from "#runtime/rabbitmq/api";
@@ -379,7 +380,16 @@ const publish = defineTool({
   handler: async ({ payload, properties, ...asked }, context: Context) => {
     const { vhost, exchange, routingKey } = destinationOf(asked);
     if (Buffer.byteLength(payload) > MAX_PAYLOAD) throw invalid(`payload has more than ${MAX_PAYLOAD} bytes`);
-    const json = { properties, routing_key: routingKey, payload, payload_encoding: "string" };
+    const { marker } = context;
+    const given = recordOf(properties["headers"] ?? {});
+    const headers =
+      marker === undefined ? {} : { headers: { ...given, [MARKER_HEADER]: markerLine(marker) } };
+    const json = {
+      properties: { ...properties, ...headers },
+      routing_key: routingKey,
+      payload,
+      payload_encoding: "string",
+    };
     const { routed } = recordOf(
       await ask(context, { path: ["exchanges", vhost, exchange, "publish"], json }),
     );

@@ -28,6 +28,8 @@ export interface PromptArgument {
 /** A playbook: generated text, with `<name>` where an argument goes. */
 export interface Prompt {
   readonly name: string;
+  /** Of what its author wrote, before any stack's names went into it: `1.0.0`. */
+  readonly version: string;
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly PromptArgument[];

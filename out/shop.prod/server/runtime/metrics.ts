@@ -3,13 +3,18 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { Audit, RequestEnd } from "#runtime/audit";
 import type { RequestFacts } from "#runtime/exchange";
+import type { ForwardCounts } from "#runtime/forwarder";
+import { PROPOSAL_CHANGES } from "#runtime/watched-proposals";
+import type { ProposalChange } from "#runtime/watched-proposals";
 
 /** Figures for Prometheus, worked out from what the audit is told: every request is in both or in neither. */
 export interface Metrics {
   /** The same audit, which is counted as it is written. */
   measured(audit: Audit): Audit;
-  /** In Prometheus' text format. */
-  text(audit: Audit): string;
+  /** Counts what happened to a proposal. */
+  approval(state: ProposalChange): void;
+  /** In Prometheus' text format; `webhook` is missing where nobody is told about proposals. */
+  text(audit: Audit, webhook?: ForwardCounts): string;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -103,6 +108,21 @@ function gauge(name: string, help: string, labels: Labels, value: number, type =
   return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${series(name, labels)} ${value}`];
 }
 
+/** What was delivered to somebody else, and what was not; nothing where nobody wants it. */
+function forwardLines(
+  prefix: string,
+  sent: string,
+  lost: string,
+  what: string,
+  counts: ForwardCounts | undefined,
+): readonly string[] {
+  if (counts === undefined) return [];
+  return [
+    ...gauge(`${prefix}${sent}_total`, `${what} that were forwarded.`, {}, counts.sent, "counter"),
+    ...gauge(`${prefix}${lost}_total`, `${what} that could not be forwarded.`, {}, counts.lost, "counter"),
+  ];
+}
+
 function methodOf({ method = "" }: RequestFacts): string {
   return METHODS.has(method) ? method : "other";
 }
@@ -117,7 +137,9 @@ export function createMetrics(revision: string | null): Metrics {
   const decisions = counter("mcp_gateway_policy_decisions_total", "Decisions by reason, as in the audit.");
   const limited = counter("mcp_rate_limited_total", "Calls that were refused because there were too many.");
   const sent = counter("mcp_gateway_response_bytes_total", "Bytes that were answered.");
+  const approvals = counter("mcp_approvals_total", "Proposals by what happened to them.");
   limited.add({}, 0);
+  for (const state of PROPOSAL_CHANGES) approvals.add({ state }, 0);
 
   const count = (facts: RequestFacts, end: RequestEnd): void => {
     const method = methodOf(facts);
@@ -140,7 +162,8 @@ export function createMetrics(revision: string | null): Metrics {
         count(facts, end);
       },
     }),
-    text: (audit) => {
+    approval: (state) => approvals.add({ state }),
+    text: (audit, webhook) => {
       const { seq, failures, forward } = audit.counts();
       const lines = [
         ...operations.lines(),
@@ -148,6 +171,7 @@ export function createMetrics(revision: string | null): Metrics {
         ...decisions.lines(),
         ...sent.lines(),
         ...limited.lines(),
+        ...approvals.lines(),
         ...gauge("mcp_audit_seq", "Number of the last audit record.", {}, seq),
         ...gauge(
           "mcp_audit_write_failures_total",
@@ -156,24 +180,8 @@ export function createMetrics(revision: string | null): Metrics {
           failures,
           "counter",
         ),
-        ...(forward === undefined
-          ? []
-          : [
-              ...gauge(
-                "mcp_audit_forwarded_total",
-                "Audit records that were forwarded.",
-                {},
-                forward.sent,
-                "counter",
-              ),
-              ...gauge(
-                "mcp_audit_forward_lost_total",
-                "Audit records that could not be forwarded.",
-                {},
-                forward.lost,
-                "counter",
-              ),
-            ]),
+        ...forwardLines("mcp_audit_", "forwarded", "forward_lost", "Audit records", forward),
+        ...forwardLines("mcp_approval_webhook_", "sent", "lost", "Messages about proposals", webhook),
         ...(revision === null
           ? []
           : gauge(

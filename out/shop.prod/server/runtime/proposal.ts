@@ -57,10 +57,6 @@ export function newProposalId(argsSha: string): string {
   return hash("sha256", `${argsSha}\0${randomBytes(16).toString("hex")}`, "hex").slice(0, 16);
 }
 
-export function markerOf(argsSha: string): string {
-  return `<!-- mcp:${argsSha} -->`;
-}
-
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const TTL_MS = 15 * 60_000;
 const LONGEST_TTL_MS = 7 * 86_400_000;

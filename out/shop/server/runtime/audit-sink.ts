@@ -30,6 +30,8 @@ export interface Sink {
   readonly torn: { readonly bytes: number; readonly sha256: string } | undefined;
   /** Returns when the line stands, and on the disk if it must be durable; throws when it does not. */
   append(line: string, durable: boolean): void;
+  /** Makes all lines so far durable, or throws. */
+  sync(): void;
   /** Remembers the anchor beside the file, so that a tail that is cut off is missed. */
   keepAnchor(line: string): void;
   isFull(): boolean;
@@ -133,6 +135,7 @@ function deviceSink(file: number): Sink {
     head: undefined,
     torn: undefined,
     append: (line) => void writeSync(file, line),
+    sync: () => undefined,
     keepAnchor: () => undefined,
     isFull: () => false,
     rotate: () => undefined,
@@ -178,6 +181,7 @@ export function fileSink(path: string, maxBytes: number): Sink {
       writeAll(Buffer.from(line));
       if (durable) fsyncSync(file);
     },
+    sync: () => fsyncSync(file),
     keepAnchor: (line) => {
       const next = `${anchorPath}.next`;
       writeFileSync(next, line, { mode: 0o600, flush: true });
@@ -213,6 +217,7 @@ export function streamSink(stream: NodeJS.WriteStream): Sink {
       if (broken !== undefined) throw broken;
       stream.write(line);
     },
+    sync: () => undefined,
     keepAnchor: () => undefined,
     isFull: () => false,
     rotate: () => undefined,

@@ -1,3 +1,4 @@
+import type { HeadRegistry } from "#runtime/audit-heads";
 import type { ProposalStore } from "#runtime/proposal-store";
 import type { RateStore } from "#runtime/rate-limits";
 import type { OpenRules } from "#runtime/rules";
@@ -25,12 +26,23 @@ export interface AllowedTool {
   readonly ttl?: string;
 }
 
-/** What replicas share. `scope` names the stack and its environment; `onSecret` learns the password before it is used. */
+/** What replicas share. */
+export interface SharedState {
+  readonly rates: RateStore;
+  readonly proposals: ProposalStore;
+  /** How far the audit chain of each replica has come. */
+  readonly heads: HeadRegistry;
+  /** The same for all, and known to nobody else. */
+  readonly sessionKey: () => Promise<Buffer>;
+  /** Whether it answers; never rejects. */
+  readonly answers: () => Promise<boolean>;
+}
+/** `scope` names the stack and its environment; `onSecret` learns the password before it is used. */
 export type OpenState = (
   environment: Environment,
   scope: string,
   onSecret: (value: string) => void,
-) => { readonly rates: RateStore; readonly proposals: ProposalStore };
+) => SharedState;
 
 /** The whole of one emitted server: `server/registry.ts` is an instance of this. */
 export interface Registry {

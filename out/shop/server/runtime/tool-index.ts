@@ -2,6 +2,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ValidateFunction } from "ajv/dist/2020.js";
 import { mergeContents, openContents } from "#runtime/content-index";
 import type { Contents } from "#runtime/content-index";
+import type { Marker } from "#runtime/marker";
 import type { JsonSchema } from "#runtime/parameter";
 import type { AllowedTool, Registry } from "#runtime/registry";
 import { withChangeRef } from "#runtime/rules";
@@ -20,7 +21,7 @@ export interface ToolEntry {
   /** Missing when the drawing does not permit it. */
   readonly allowed: AllowedTool | undefined;
   readonly validate: ValidateFunction;
-  run(args: unknown, signal: AbortSignal): Promise<ToolResult>;
+  run(args: unknown, signal: AbortSignal, marker?: Marker): Promise<ToolResult>;
 }
 
 export interface ToolIndex {
@@ -73,7 +74,8 @@ function entriesOf(
       writes: tool.effect !== "read",
       allowed: Object.hasOwn(registry.allowList, tool.name) ? registry.allowList[tool.name] : undefined,
       validate: compileInput(tool, ajv),
-      run: async (args, signal) => await handler(args, { client, signal }),
+      run: async (args, signal, marker) =>
+        await handler(args, marker === undefined ? { client, signal } : { client, signal, marker }),
     };
   });
 }

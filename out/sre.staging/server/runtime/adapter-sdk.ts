@@ -1,22 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomUUID } from "node:crypto";
-import type { ServerResponse } from "node:http";
-import { NodeStreamableHTTPServerTransport, toNodeHandler, toWebRequest } from "@modelcontextprotocol/node";
-import {
-  createMcpHandler,
-  isInitializeRequest,
-  isLegacyRequest,
-  ProtocolError,
-  Server,
-} from "@modelcontextprotocol/server";
+import { toNodeHandler, toWebRequest } from "@modelcontextprotocol/node";
+import { createMcpHandler, isLegacyRequest, ProtocolError, Server } from "@modelcontextprotocol/server";
 import type { Transport } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
-import type { Adapter, CreateAdapter, McpRequest } from "#runtime/adapter";
+import type { CreateAdapter } from "#runtime/adapter";
+import { createRounds } from "#runtime/adapter-sdk-rounds";
+import { createSessionEndpoint } from "#runtime/adapter-sdk-sessions";
+import type { AwaitedProposal } from "#runtime/awaited-proposal";
 import { createCancellations } from "#runtime/cancellations";
 import type { Caller, McpService } from "#runtime/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/mcp-service";
 import type { Exchange } from "#runtime/exchange";
-import { createSessions } from "#runtime/sessions";
 import { createStdioLog } from "#runtime/stdio-log";
 import { wireCompletion, wirePrompt, wirePrompts, wireResource, wireResult, wireTools } from "#runtime/wire";
 import type { StdioLog } from "#runtime/stdio-log";
@@ -48,11 +42,13 @@ function serveContents(server: Server, service: McpService, callerOf: CallerOf):
 }
 
 function createServer(service: McpService, callerOf: CallerOf): Server {
+  const rounds = createRounds(service.sealingKey, callerOf);
   const server = new Server(
     { name: service.name, version: service.version },
     {
       capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
       instructions: service.instructions,
+      requestState: { verify: rounds.verify },
     },
   );
   const cancellations = createCancellations();
@@ -62,57 +58,24 @@ function createServer(service: McpService, callerOf: CallerOf): Server {
   serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
+    const awaits = context.mcpReq.requestState<AwaitedProposal>();
     const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);
     const answer = await cancellations.during(JSON.stringify(context.mcpReq.id), gone, async (signal) =>
-      service.callTool(params.name, params.arguments ?? {}, { ...caller, signal }),
+      service.callTool(params.name, params.arguments ?? {}, {
+        ...caller,
+        signal,
+        ...(awaits === undefined ? {} : { awaits }),
+      }),
     );
     if (answer === undefined) throw new ProtocolError(UNKNOWN_TOOL_CODE, unknownToolMessage(params.name));
-    return wireResult(answer);
+    const round = answer.waits === undefined ? undefined : await rounds.next(answer.waits, context);
+    return round ?? wireResult(answer);
   });
   // The library would answer a cancelled request with silence, which keeps its HTTP response open for ever.
   server.setNotificationHandler("notifications/cancelled", ({ params }) => {
     if (params.requestId !== undefined) cancellations.cancel(JSON.stringify(params.requestId));
   });
   return server;
-}
-
-function refuseSession(response: ServerResponse, status: number, message: string): void {
-  const error = { jsonrpc: "2.0", id: null, error: { code: status === 404 ? -32_001 : -32_000, message } };
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(error));
-}
-
-/** The 2025-era revisions: a session each, opened by `initialize` and used by its principal only. */
-function createSessionEndpoint(newServer: () => Server): Pick<Adapter, "answer" | "close"> {
-  const sessions = createSessions<NodeStreamableHTTPServerTransport>(
-    { perOwner: 500, idleMs: 30 * 60_000 },
-    async (transport) => await transport.close(),
-  );
-  const open = async ({ caller, request, response, body }: McpRequest): Promise<void> => {
-    const owner = caller.exchange.facts().principal?.id ?? "";
-    const transport = new NodeStreamableHTTPServerTransport({
-      sessionIdGenerator: randomUUID,
-      enableJsonResponse: true,
-      onsessioninitialized: (id) => sessions.add(id, owner, transport),
-      onsessionclosed: (id) => sessions.remove(id),
-    });
-    await newServer().connect(transport);
-    await transport.handleRequest(request, response, body);
-    if (transport.sessionId === undefined) await transport.close();
-  };
-  return {
-    answer: async (mcp) => {
-      const { caller, request, response, body } = mcp;
-      const id = request.headers["mcp-session-id"];
-      if (typeof id !== "string") {
-        if (isInitializeRequest(body)) return await open(mcp);
-        return refuseSession(response, 400, "Bad Request: Mcp-Session-Id header is required");
-      }
-      const transport = sessions.find(id, caller.exchange.facts().principal?.id ?? "");
-      if (transport === undefined) return refuseSession(response, 404, "Session not found");
-      await transport.handleRequest(request, response, body);
-    },
-    close: sessions.closeAll,
-  };
 }
 
 /** The client on the other end of this process, with its messages shown to the log as they pass. */
@@ -158,7 +121,7 @@ async function serveConnection(
  * The official library, low level: revision 2026-07-28 without sessions, and the 2025-era revisions with
  * sessions, on one endpoint.
  */
-export const createAdapter: CreateAdapter = (service) => {
+export const createAdapter: CreateAdapter = (service, names) => {
   const callers = new AsyncLocalStorage<Caller>();
   const newServer = (callerOf: CallerOf): Server => createServer(service, callerOf);
   const newHttpServer = (): Server =>
@@ -167,7 +130,7 @@ export const createAdapter: CreateAdapter = (service) => {
       if (caller === undefined) throw new ProtocolError(-32_603, "Internal error");
       return caller;
     });
-  const legacy = createSessionEndpoint(newHttpServer);
+  const legacy = createSessionEndpoint(newHttpServer, names);
   const modern = createMcpHandler(newHttpServer, { legacy: "reject", maxSubscriptions: 100 });
   const answerModern = toNodeHandler(modern);
   return {

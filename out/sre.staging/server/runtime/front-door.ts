@@ -29,6 +29,8 @@ export interface FrontDoorParts {
   readonly approvals: ApprovalRoutes;
   readonly switches: Switches;
   readonly policy: Pick<PolicyGate, "isReady" | "status">;
+  /** Whether what replicas share is there; missing where nothing is shared. */
+  readonly stateAnswers?: (() => Promise<boolean>) | undefined;
   /** False while the server is shutting down. */
   readonly isOpen: () => boolean;
 }
@@ -169,11 +171,14 @@ async function answerApproval(
   answerJson(visit, status, body);
 }
 
-function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): void {
+async function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): Promise<void> {
   if (path === "/health") return answerJson(visit, 200, { status: "ok" });
   if (!parts.isOpen()) return answerJson(visit, 503, { status: "shutting down" });
-  if (parts.policy.isReady()) return answerJson(visit, 200, { status: "ready" });
-  answerJson(visit, 503, { status: "no valid policy" });
+  if (!parts.policy.isReady()) return answerJson(visit, 503, { status: "no valid policy" });
+  // Without it every call would be refused: another replica may still reach it.
+  if ((await parts.stateAnswers?.()) === false)
+    return answerJson(visit, 503, { status: "the shared state does not answer" });
+  answerJson(visit, 200, { status: "ready" });
 }
 
 /** The order of every HTTP request. Nothing is read from a body before its sender is known. */
@@ -192,7 +197,7 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
       { allow: methods.join(", ") },
     );
   }
-  if (PROBES.has(path)) return answerProbe(visit, path, parts);
+  if (PROBES.has(path)) return await answerProbe(visit, path, parts);
   const off = path === "/config/status" ? undefined : parts.switches.off();
   if (off !== undefined) return turnAway(visit, off, off === "feature-disabled" ? 503 : 403, { error: off });
   if (!isCertified(request.socket, parts.tls))

@@ -2,7 +2,10 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
 import { createApprovalPage } from "#runtime/approval-page";
+import { openApprovalWebhook } from "#runtime/approval-webhook";
+import type { ApprovalWebhook } from "#runtime/approval-webhook";
 import { createApprovalRoutes } from "#runtime/approval-routes";
+import { sealingKey } from "#runtime/awaited-proposal";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
 import { readAuditSettings } from "#runtime/audit-settings";
@@ -29,11 +32,13 @@ import { memoryRates, readRateSettings } from "#runtime/rate-limits";
 import type { Registry } from "#runtime/registry";
 import type { Rules } from "#runtime/rules";
 import { demandCredentials } from "#runtime/required-credentials";
+import { sessionNames } from "#runtime/session-names";
 import { readServerSettings } from "#runtime/server-settings";
 import type { ServerSettings } from "#runtime/server-settings";
 import { demandRules, demandSurface } from "#runtime/surface";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
+import { stateProbe } from "#runtime/state-probe";
 import type { Surface } from "#runtime/surface";
 import { openTraceExport } from "#runtime/trace-export";
 import type { TraceExport } from "#runtime/trace-export";
@@ -43,6 +48,7 @@ import { openSwitches } from "#runtime/switches";
 import type { Switches } from "#runtime/switches";
 import { openTools } from "#runtime/tool-index";
 import type { ToolIndex } from "#runtime/tool-index";
+import { watchedProposals } from "#runtime/watched-proposals";
 import { readWriteFlags } from "#runtime/write-flags";
 
 export interface ServerOptions {
@@ -87,9 +93,12 @@ interface Core {
   readonly stack: string;
   readonly tls: TlsFiles | undefined;
   readonly proposals: Proposals;
+  readonly webhook: ApprovalWebhook | undefined;
   readonly pipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly adapter: Adapter;
+  /** Missing where the server shares nothing. */
+  readonly stateAnswers: (() => Promise<boolean>) | undefined;
 }
 
 function openRules(
@@ -117,14 +126,19 @@ function buildCore(options: ServerOptions): Core {
   const metrics = createMetrics(rules?.revision ?? null);
   const endpoint = environment["OTEL_EXPORTER_OTLP_ENDPOINT"];
   const traces = endpoint ? openTraceExport(registry.stack, endpoint) : undefined;
-  const written = metrics.measured(openAudit(registry.stack, readAuditSettings(environment)));
-  const audit = traces?.traced(written) ?? written;
   const { approvalForWrites, twoPerson, maxResultBytes, stateDir } = settings;
   const { stack } = registry;
   const scope = registry.environment === null ? stack : `${stack}.${registry.environment}`;
   const isAlone = transport === "stdio" || settings.isAlone;
+  const auditSettings = readAuditSettings(environment);
   const shared = isAlone ? undefined : registry.state?.(environment, scope, redactor.learn);
-  const store = shared?.proposals ?? embeddedProposals(stateDir);
+  const written = metrics.measured(openAudit(registry.stack, auditSettings, shared?.heads));
+  const audit = traces?.traced(written) ?? written;
+  const webhook = openApprovalWebhook(stack, environment);
+  const store = watchedProposals(shared?.proposals ?? embeddedProposals(stateDir), (change, proposal) => {
+    metrics.approval(change);
+    webhook?.tell(change, proposal);
+  });
   const proposals = createProposals(store, { twoPerson, entryOf: tools.find });
   const policy = openPolicyGate(policyFile);
   const switches = openSwitches(environment);
@@ -143,6 +157,7 @@ function buildCore(options: ServerOptions): Core {
     inFlight,
     rules,
     pipeline,
+    sealingKey: sealingKey(environment, shared !== undefined),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
   const tls = readTlsFiles(environment);
@@ -156,9 +171,11 @@ function buildCore(options: ServerOptions): Core {
     metrics,
     traces,
     proposals,
+    webhook,
     pipeline,
     inFlight,
-    adapter: adapter(service),
+    adapter: adapter(service, shared && sessionNames(shared.sessionKey)),
+    stateAnswers: shared && stateProbe(shared.answers),
   };
 }
 
@@ -168,11 +185,12 @@ async function drain({ inFlight }: Core): Promise<void> {
   await inFlight.emptyWithin(FLUSH_MS);
 }
 
-async function release({ adapter, tools, audit, traces, proposals }: Core): Promise<void> {
+async function release({ adapter, tools, audit, traces, proposals, webhook }: Core): Promise<void> {
   await adapter.close();
   await tools.close();
-  await proposals.store.close();
+  await webhook?.close();
   await audit.close();
+  await proposals.store.close();
   await traces?.close();
 }
 
@@ -204,11 +222,11 @@ function portOf(server: Server): number | null {
   return typeof address === "object" && address !== null ? address.port : null;
 }
 
-async function startMetrics({ settings, metrics, audit }: Core): Promise<Server | undefined> {
+async function startMetrics({ settings, metrics, audit, webhook }: Core): Promise<Server | undefined> {
   const { metricsPort, bind } = settings;
   return metricsPort === undefined
     ? undefined
-    : await serveMetrics(() => metrics.text(audit), bind, metricsPort);
+    : await serveMetrics(() => metrics.text(audit, webhook?.counts()), bind, metricsPort);
 }
 
 /** A key that no grant is for looks, to its holder, like a server without tools. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { McpService, Caller } from "#runtime/mcp-service";
 import type { Exchange } from "#runtime/exchange";
+import type { SessionNames } from "#runtime/session-names";
 
 /** A request to `/mcp` that passed the front door: authenticated, bounded, and parsed when it has a body. */
 export interface McpRequest {
@@ -19,4 +20,5 @@ export interface Adapter {
   /** Ends sessions and streams; calls in flight have ended before. */
   close(): Promise<void>;
 }
-export type CreateAdapter = (service: McpService) => Adapter;
+/** With `names`, sessions are known to every replica; without, to this process alone. */
+export type CreateAdapter = (service: McpService, names?: SessionNames) => Adapter;

@@ -3,7 +3,7 @@ import type { KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { ANCHOR_EVERY } from "#runtime/audit-record";
 import { codeOf } from "#runtime/audit-sink";
-import { integerSetting } from "#runtime/server-settings";
+import { httpUrl, integerSetting } from "#runtime/server-settings";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
 
@@ -32,16 +32,9 @@ function privateKey(path: string): KeyObject {
   );
 }
 
-function ingestUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
-    throw new StartError("ANALYTICS_INGEST_URL must be an http or https URL without a user in it");
-  return new URL(`${url.pathname.replace(/\/$/, "")}/events`, url);
-}
-
 export function readAuditSettings(environment: Environment): AuditSettings {
   const keyFile = environment["MCP_AUDIT_KEY_FILE"] || undefined;
-  const url = environment["ANALYTICS_INGEST_URL"] || undefined;
+  const url = httpUrl(environment, "ANALYTICS_INGEST_URL");
   return {
     file: environment["MCP_AUDIT_FILE"] || undefined,
     maxBytes: integerSetting(environment, "MCP_AUDIT_MAX_BYTES", {
@@ -58,6 +51,9 @@ export function readAuditSettings(environment: Environment): AuditSettings {
     forward:
       url === undefined
         ? undefined
-        : { url: ingestUrl(url), keyFile: environment["ANALYTICS_API_KEY_FILE"] || undefined },
+        : {
+            url: new URL(`${url.pathname.replace(/\/$/, "")}/events`, url),
+            keyFile: environment["ANALYTICS_API_KEY_FILE"] || undefined,
+          },
   };
 }

@@ -63,26 +63,50 @@ function rate(drawn: number | undefined, set: number | undefined, usual: number)
   return Math.min(set, drawn ?? set);
 }
 
-/** What one call draws from: the caller's share of the tool, the caller's of everything, and everybody's. */
-export function bucketsOf(principal: Principal, entry: ToolEntry, settings: RateSettings): readonly Bucket[] {
+/** What one caller may do with one tool. */
+interface Shares {
+  readonly perTool: Omit<Bucket, "key">;
+  /** `scope` tells apart what callers share for reads, for writes, and for sessions of a drawn rate. */
+  readonly perCaller: Omit<Bucket, "key"> & { readonly scope: string };
+  readonly forAll: Omit<Bucket, "key">;
+}
+
+function share(perMinute: number, burst: number): Omit<Bucket, "key"> {
+  return { perMinute, burst: Math.max(1, Math.min(burst, perMinute)) };
+}
+
+function sharesOf(entry: ToolEntry, settings: RateSettings): Shares {
   const { limits } = entry.allowed ?? {};
   const kind = entry.writes ? "write" : "read";
   const usual = entry.writes ? WRITE_PER_MINUTE : READ_PER_MINUTE;
   const set = settings[kind];
   const session = drawnRate(limits?.perSession);
-  const whole = session === undefined ? kind : `session ${limits?.perSession}`;
+  const scope = session === undefined ? kind : `session ${limits?.perSession}`;
   const all = session === undefined && set !== undefined ? set * TOOLS_AT_ONCE : undefined;
-  const perTool = rate(drawnRate(limits?.perTool), set, usual);
-  const perCaller = rate(session, all, usual * TOOLS_AT_ONCE);
   const forAll = settings.global ?? GLOBAL_PER_MINUTE;
-  const buckets: readonly Bucket[] = [
-    { key: `${principal.id} ${entry.tool.name}`, perMinute: perTool, burst: settings.burst },
-    { key: `${principal.id} * ${whole}`, perMinute: perCaller, burst: settings.burst * TOOLS_AT_ONCE },
-    { key: "*", perMinute: forAll, burst: forAll },
-  ];
-  return buckets
-    .filter(({ perMinute }) => perMinute > 0)
-    .map((bucket) => ({ ...bucket, burst: Math.max(1, Math.min(bucket.burst, bucket.perMinute)) }));
+  return {
+    perTool: share(rate(drawnRate(limits?.perTool), set, usual), settings.burst),
+    perCaller: { ...share(rate(session, all, usual * TOOLS_AT_ONCE), settings.burst * TOOLS_AT_ONCE), scope },
+    forAll: share(forAll, forAll),
+  };
+}
+
+/** What one call draws from: the caller's share of the tool, the caller's of everything, and everybody's. */
+export function bucketsFor(
+  settings: RateSettings,
+): (principal: Principal, entry: ToolEntry) => readonly Bucket[] {
+  const known = new WeakMap<ToolEntry, Shares>();
+  return ({ id }, entry) => {
+    const shares = known.get(entry) ?? sharesOf(entry, settings);
+    known.set(entry, shares);
+    const { perTool, perCaller, forAll } = shares;
+    const buckets = [
+      { key: `${id} ${entry.tool.name}`, ...perTool },
+      { key: `${id} * ${perCaller.scope}`, perMinute: perCaller.perMinute, burst: perCaller.burst },
+      { key: "*", ...forAll },
+    ];
+    return buckets.filter(({ perMinute }) => perMinute > 0);
+  };
 }
 
 interface Level {

@@ -1,6 +1,7 @@
 import { plainText } from "#runtime/plain-text";
 import type { Exchange } from "#runtime/exchange";
 import type { Caller } from "#runtime/mcp-service";
+import { traceInBody } from "#runtime/trace";
 
 /** Turns the messages of one stdio connection into exchanges, so that they leave the rows that HTTP requests leave. */
 export interface StdioLog {
@@ -33,7 +34,11 @@ export function createStdioLog(open: () => Exchange): StdioLog {
     arrive: (message) => {
       if (!("method" in message) || typeof message.method !== "string") return;
       const exchange = open();
-      exchange.note({ method: plainText(message.method.slice(0, 128)) });
+      const trace = traceInBody(message);
+      exchange.note({
+        method: plainText(message.method.slice(0, 128)),
+        ...(trace === undefined ? {} : { trace }),
+      });
       if (!("id" in message)) return exchange.finish(ACCEPTED, 0);
       // A client that uses an id twice at once gives up the first request.
       finish(message.id, CLIENT_GONE, 0);

@@ -1,4 +1,5 @@
 import type { Complete, Prompt, Resource } from "#runtime/content";
+import type { Marker } from "#runtime/marker";
 import { inputSchemaOf } from "#runtime/parameter";
 import type { ArgumentsOf, JsonSchema, Parameters } from "#runtime/parameter";
 import type { Settings } from "#runtime/settings";
@@ -50,6 +51,8 @@ export interface CallContext<Client> {
   readonly client: Client;
   /** Aborts when the caller cancels or the time limit passes; a handler must pass it on to the service. */
   readonly signal: AbortSignal;
+  /** Only in a call that a person approved: for what it leaves behind, where that has a body. */
+  readonly marker?: Marker;
 }
 
 /** Plain data and a handler; no MCP library is involved. */

@@ -80,3 +80,7 @@ export interface TopologyData {
   /** Sorted by component, then attribute. */
   readonly documents: readonly DocumentData[];
 }
+
+/** What a drawing may have thousands of. */
+export const TOPOLOGY_SECTIONS = ["components", "links", "reach", "documents"] as const;
+export type TopologySection = (typeof TOPOLOGY_SECTIONS)[number];

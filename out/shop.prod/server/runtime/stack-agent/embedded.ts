@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import type { Settings } from "#runtime/settings";
 import type { StackAgent } from "./agent.ts";
 import { testerAt } from "./command/open.ts";
 import { runTests } from "./command/run-tests.ts";
 import { createEngine } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import type { TopologyData } from "./topology-data.ts";
+import { readTopology } from "./topology-file.ts";
 
 /** What was generated for an agent: the drawing, and what may be run in it. */
 export interface AgentFiles {
@@ -17,8 +16,7 @@ export interface AgentFiles {
 export function embeddedAgent(files: AgentFiles, settings: Settings, env: string): StackAgent {
   const tester = testerAt(files.commands, settings, env);
   let made: Engine | undefined;
-  const engine = (): Engine =>
-    (made ??= createEngine(JSON.parse(readFileSync(files.topology, "utf8")) as TopologyData));
+  const engine = (): Engine => (made ??= createEngine(readTopology(files.topology)));
   return {
     query: async (body) => engine().query(body),
     test: async (body, manner, signal) =>

@@ -23,7 +23,7 @@ async function settle(work: Promise<ToolResult>): Promise<Ending> {
 
 /** Starts the handler in a turn of its own, so that one that throws at once is no different. */
 async function start(entry: ToolEntry, call: Call, signal: AbortSignal): Promise<ToolResult> {
-  return await entry.run(call.args, signal);
+  return await entry.run(call.args, signal, call.marker);
 }
 
 async function runBounded(

@@ -1,8 +1,9 @@
 import type { Outcome, Stage } from "#runtime/call";
+import { envelopeJson } from "#runtime/envelope";
 import type { Envelope } from "#runtime/envelope";
 import type { Redactor } from "#runtime/redactor";
 
-function redactEnvelope(envelope: Envelope, redactor: Redactor): Envelope {
+function redactResult(envelope: Envelope, redactor: Redactor): Outcome {
   const data = redactor.value(envelope.data);
   const warnings = envelope.warnings.map((warning) => redactor.text(warning));
   const hint = envelope.truncation?.hint === undefined ? undefined : redactor.text(envelope.truncation.hint);
@@ -13,7 +14,7 @@ function redactEnvelope(envelope: Envelope, redactor: Redactor): Envelope {
     ...(hint === undefined ? [] : [hint]),
     ...(cursor === undefined ? [] : [cursor]),
   ];
-  return {
+  const redacted: Envelope = {
     ...envelope,
     data: data.value,
     warnings: warnings.map(({ value }) => value),
@@ -27,6 +28,7 @@ function redactEnvelope(envelope: Envelope, redactor: Redactor): Envelope {
         : { ...envelope.page, next_cursor: cursor.value },
     redactions: envelope.redactions + parts.reduce((sum, { count }) => sum + count, 0),
   };
+  return { kind: "result", envelope: redacted, json: envelopeJson(redacted, data.json) };
 }
 
 const LONGEST_PATCH = 32_768;
@@ -49,9 +51,7 @@ function redactFault(outcome: Extract<Outcome, { kind: "fault" }>, redactor: Red
 export function redactOutcome(redactor: Redactor): Stage {
   return async (call, next) => {
     const outcome = await next(call);
-    if (outcome.kind === "result") {
-      return { kind: "result", envelope: redactEnvelope(outcome.envelope, redactor) };
-    }
+    if (outcome.kind === "result") return redactResult(outcome.envelope, redactor);
     return outcome.kind === "fault" ? redactFault(outcome, redactor) : outcome;
   };
 }

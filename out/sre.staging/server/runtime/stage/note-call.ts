@@ -37,10 +37,11 @@ export function noteCall(redactor: Redactor): Stage {
     call.exchange.note({
       tool: plainText(call.name.slice(0, LONGEST_NAME)),
       ...link,
-      ...argumentFacts(call, redactor),
     });
     const outcome = await next(call);
-    call.exchange.note(outcomeFacts(outcome));
+    // As they were sent, when no stage came as far as the arguments that the tool would see.
+    const isNoted = call.exchange.facts().argsSha !== undefined;
+    call.exchange.note({ ...(isNoted ? {} : argumentFacts(call, redactor)), ...outcomeFacts(outcome) });
     return outcome;
   };
 }

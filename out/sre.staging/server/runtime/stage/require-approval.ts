@@ -1,9 +1,14 @@
+import type { Audit } from "#runtime/audit";
+import { outcomeOf } from "#runtime/awaited-proposal";
 import { entryOf, refuse } from "#runtime/call";
 import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call";
 import { ToolFault } from "#runtime/fault";
+import { digestOfCall } from "#runtime/proposals";
 import type { Proposals } from "#runtime/proposals";
+import type { StoredProposal } from "#runtime/proposal";
 import type { Redactor } from "#runtime/redactor";
 import type { Access, AllowedTool } from "#runtime/registry";
+import { recordAttempt } from "#runtime/stage/audit-attempt";
 import type { Tool } from "#runtime/tool";
 
 const NARROWEST_FIRST: readonly Access[] = ["read", "propose", "write"];
@@ -38,20 +43,40 @@ async function previewOf(call: Call, next: Next, redactor: Redactor): Promise<un
   return { ...seen, dry_run: redactor.value(dryRun).value };
 }
 
-async function propose(call: Call, next: Next, { proposals, redactor }: ApprovalParts): Promise<Outcome> {
-  const { tool } = entryOf(call);
+/** What is over since an earlier round of this call, or is being executed: neither is proposed again. */
+async function earlier(call: Call, { proposals }: ApprovalParts): Promise<Outcome | undefined> {
+  if (call.awaits === undefined) return undefined;
+  const proposal = await proposals.store.get(call.awaits.proposal_id);
+  const over = outcomeOf(call, digestOfCall(entryOf(call), call.args), call.awaits, proposal);
+  return over ?? (proposal?.state === "executing" ? waitFor(call, proposal) : undefined);
+}
+
+function waitFor(call: Call, proposal: StoredProposal): Outcome {
+  const { proposal_id, argsSha, expires_at, tool, state } = proposal;
+  call.exchange.note({ proposal: proposal_id });
+  const fault = {
+    code: "approval_required",
+    message:
+      state === "executing"
+        ? `${tool} is being executed as proposal ${proposal_id}`
+        : `${tool} needs a person's approval; nothing was executed`,
+    hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
+    proposal_id,
+    argsSha,
+    expires_at,
+  } as const;
+  return { kind: "fault", decision: "deny", fault, waits: proposal };
+}
+
+async function propose(call: Call, next: Next, parts: ApprovalParts): Promise<Outcome> {
+  const { proposals, redactor, audit } = parts;
+  const over = await earlier(call, parts);
+  if (over !== undefined) return over;
+  // What somebody may execute later must be on record now, as what is executed at once is.
+  const unrecorded = await recordAttempt(audit, call);
+  if (unrecorded !== undefined) return unrecorded;
   try {
-    const proposal = await proposals.propose(call, await previewOf(call, next, redactor));
-    const { proposal_id, argsSha, expires_at } = proposal;
-    call.exchange.note({ proposal: proposal_id });
-    return refuse({
-      code: "approval_required",
-      message: `${tool.name} needs a person's approval; nothing was executed`,
-      hint: `ask an approver of this stack to decide about proposal ${proposal_id}; a person executes it, not you`,
-      proposal_id,
-      argsSha,
-      expires_at,
-    });
+    return waitFor(call, await proposals.propose(call, await previewOf(call, next, redactor)));
   } catch (problem) {
     if (problem instanceof ToolFault) {
       const { code, message, hint } = problem;
@@ -71,6 +96,7 @@ export interface ApprovalParts {
   /** Whether every write needs a person's approval, also where the drawing says write. */
   readonly approvalForWrites: boolean;
   readonly redactor: Redactor;
+  readonly audit: Audit;
 }
 
 /**
@@ -85,7 +111,9 @@ export function requireApproval(parts: ApprovalParts): Stage {
         code: "invalid_argument",
         message: `${tool.name} changes nothing, so it needs no approval`,
       });
-    if (!writes && call.mustApprove === undefined) return await next(call);
+    // A later round stays with its proposal, also where the same call would run directly by now: it may have been executed.
+    const isRound = call.awaits !== undefined;
+    if (!writes && call.mustApprove === undefined && !isRound) return await next(call);
     const access = allowed === undefined ? "read" : accessOf(allowed, call.args);
     if (writes && access === "read") {
       return refuse({
@@ -98,6 +126,8 @@ export function requireApproval(parts: ApprovalParts): Stage {
     const isDryRun = hasDryRun(tool) && call.args["dry_run"] === true;
     const isDirect =
       isDryRun || (access === "write" && !parts.approvalForWrites && call.mustApprove === undefined);
-    return isDirect && call.intent === undefined ? await next(call) : await propose(call, next, parts);
+    return isDirect && call.intent === undefined && !isRound
+      ? await next(call)
+      : await propose(call, next, parts);
   };
 }

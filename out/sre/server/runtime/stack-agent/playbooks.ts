@@ -11,12 +11,14 @@ const component = (description: string): PromptArgument => ({
 const PLAYBOOKS: readonly Omit<Prompt, "text">[] = [
   {
     name: "diagnose_component",
+    version: "1.0.0",
     title: "Diagnose a component",
     description: "Links in both directions, variables, health tests, and what else would be affected.",
     arguments: [component("The component that may be in trouble.")],
   },
   {
     name: "explain_stack",
+    version: "1.0.0",
     title: "Explain the stack",
     description: "Structure, connections, patterns and data flows, layer by layer.",
     arguments: [
@@ -31,12 +33,14 @@ const PLAYBOOKS: readonly Omit<Prompt, "text">[] = [
   },
   {
     name: "incident_response",
+    version: "1.0.0",
     title: "Respond to an incident",
     description: "From a symptom to the suspects, the dependency chain, the root cause and the blast radius.",
     arguments: [{ name: "symptom", description: "What somebody noticed, in their words.", required: true }],
   },
   {
     name: "trace_data_flow",
+    version: "1.0.0",
     title: "Trace a data flow",
     description: "The links from one component to another, hop by hop, each of them tested.",
     arguments: [
@@ -46,6 +50,7 @@ const PLAYBOOKS: readonly Omit<Prompt, "text">[] = [
   },
   {
     name: "run_validation",
+    version: "1.0.0",
     title: "Validate the stack",
     description: "Every check that the drawing allows, as a table of passes and failures with a score.",
     arguments: [
@@ -60,6 +65,7 @@ const PLAYBOOKS: readonly Omit<Prompt, "text">[] = [
   },
   {
     name: "check_logs",
+    version: "1.0.0",
     title: "Check the logs",
     description: "Error patterns of a component beside its metrics, as a timeline with a probable cause.",
     arguments: [

@@ -5,8 +5,9 @@ import { fitEnvelope } from "#runtime/fit-envelope";
 export function fitBudget(maxResultBytes: number): Stage {
   return async (call, next) => {
     const outcome = await next(call);
-    return outcome.kind === "result"
-      ? { kind: "result", envelope: fitEnvelope(outcome.envelope, maxResultBytes) }
-      : outcome;
+    if (outcome.kind !== "result") return outcome;
+    const { envelope, json = JSON.stringify(envelope) } = outcome;
+    if (Buffer.byteLength(json) <= maxResultBytes) return { ...outcome, json };
+    return { kind: "result", envelope: fitEnvelope(envelope, maxResultBytes) };
   };
 }

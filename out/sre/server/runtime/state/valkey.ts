@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import { ToolFault } from "#runtime/fault";
@@ -7,6 +7,7 @@ import { isForgotten } from "#runtime/proposal-store";
 import type { ProposalStore } from "#runtime/proposal-store";
 import type { RateStore } from "#runtime/rate-limits";
 import type { OpenState } from "#runtime/registry";
+import { sharedHeads } from "#runtime/state/heads";
 import { settingsOf } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
 
@@ -122,20 +123,48 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
     move: async (id, from, change) => {
       for (;;) {
         const row = await answered(redis.hget(table, id));
-        if (row === null) return false;
-        const proposal = JSON.parse(row) as StoredProposal;
-        if (proposal.state !== from) return false;
-        const next = JSON.stringify({ ...proposal, ...change });
-        if ((await answered(redis.eval(REPLACE, 1, table, id, row, next))) === 1) return true;
+        const proposal = row === null ? undefined : (JSON.parse(row) as StoredProposal);
+        if (row === null || proposal?.state !== from) return undefined;
+        const changed = { ...proposal, ...change };
+        const next = JSON.stringify(changed);
+        if ((await answered(redis.eval(REPLACE, 1, table, id, row, next))) === 1) return changed;
       }
     },
     close: async () => redis.disconnect(),
   };
 }
 
-/** Limits and proposals of all replicas, in one Valkey. */
+/** Whoever comes first makes it; it is asked for once. */
+function sharedSessionKey(redis: Redis, prefix: string): () => Promise<Buffer> {
+  const read = async (): Promise<Buffer> => {
+    await redis.set(`${prefix}session-key`, randomBytes(32).toString("base64"), "NX");
+    return Buffer.from((await redis.get(`${prefix}session-key`)) ?? "", "base64");
+  };
+  let key: Promise<Buffer> | undefined;
+  return async () => {
+    key ??= read();
+    try {
+      return await key;
+    } catch (cause) {
+      key = undefined;
+      throw cause;
+    }
+  };
+}
+
+/** Limits, proposals and heads of the audit chains of all replicas, in one Valkey. */
 export const openState: OpenState = (environment, scope, onSecret) => {
   const redis = connect(environment, onSecret);
   const prefix = `mcp-state:${scope}:`;
-  return { rates: sharedRates(redis, prefix), proposals: sharedProposals(redis, prefix) };
+  return {
+    rates: sharedRates(redis, prefix),
+    proposals: sharedProposals(redis, prefix),
+    heads: sharedHeads(redis, prefix),
+    sessionKey: sharedSessionKey(redis, prefix),
+    answers: async () =>
+      await redis.time().then(
+        () => true,
+        () => false,
+      ),
+  };
 };
