@@ -18,7 +18,7 @@ const KEY_LENGTH = 44;
 
 type Spec = ReturnType<LinkModule["family"]["credentials"]>[number];
 
-function ownCredentials({ components }: Topology, hasState: boolean): readonly Credential[] {
+function ownCredentials({ access, components }: Topology, hasState: boolean): readonly Credential[] {
   const server = components.find(({ name }) => name === "mcp");
   const path = server?.path ?? ["links", "mcp"];
   const state: Credential = {
@@ -29,17 +29,15 @@ function ownCredentials({ components }: Topology, hasState: boolean): readonly C
     length: PASSWORD_LENGTH,
     path,
   };
-  return [
-    {
-      name: "MCP_API_KEY",
-      doc: "Bearer key that a client must send; the gateway checks the same one.",
-      optional: false,
-      source: server?.secrets["api_key"] ?? { from: "implied", name: "MCP_API_KEY" },
-      length: KEY_LENGTH,
-      path,
-    },
-    ...(hasState ? [state] : []),
-  ];
+  const key: Credential = {
+    name: "MCP_API_KEY",
+    doc: "Bearer key that a client must send; the gateway checks the same one.",
+    optional: false,
+    source: server?.secrets["api_key"] ?? { from: "implied", name: "MCP_API_KEY" },
+    length: KEY_LENGTH,
+    path,
+  };
+  return [...(access.oauth?.takesKeys === false ? [] : [key]), ...(hasState ? [state] : [])];
 }
 
 function clusterSecret({ stack }: Topology, { server, secret }: WorkloadFacts): ClusterSecret {

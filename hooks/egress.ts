@@ -1,5 +1,6 @@
 import { defineHook, factsOf } from "#hook";
 import type { LinkModule, Topology } from "#hook";
+import type oauthHook from "./oauth.ts";
 import type stateHook from "./state.ts";
 
 type Component = Topology["components"][number];
@@ -20,6 +21,8 @@ export interface EgressFacts {
   readonly links: readonly Egress[];
   /** Where replicas share state; `null` where they do not. */
   readonly state: Egress | null;
+  /** Where the keys of the drawn issuer are; `null` where nobody is asked for any. */
+  readonly issuer: Egress | null;
   /** Every address once, sorted. */
   readonly targets: readonly string[];
 }
@@ -50,15 +53,18 @@ function wayTo(link: string, component: Component, ports: readonly number[]): Eg
 /** The addresses that the server may open connections to: those of drawn links and no other. */
 export default defineHook({
   name: "egress",
-  after: ["state"],
+  after: ["oauth", "state"],
   derive: (_topology, facts, { links }): EgressFacts => {
     const egress = links.map(egressOf);
     const shared = factsOf<typeof stateHook>(facts, "state");
     const state = shared === null ? null : wayTo(shared.link, shared.component, portsOf(shared.component));
-    const every = [...egress, ...(state === null ? [] : [state])];
+    const oauth = factsOf<typeof oauthHook>(facts, "oauth");
+    const issuer = oauth?.signer ? wayTo(oauth.link, oauth.signer, [oauth.port]) : null;
+    const every = [...egress, state, issuer].filter((way) => way !== null);
     return {
       links: egress,
       state,
+      issuer,
       targets: [...new Set(every.flatMap(({ addresses }) => addresses))].sort(),
     };
   },

@@ -13,6 +13,9 @@ import accessMatrix from "./access-matrix.ts";
 import type { AccessRow } from "./access-matrix.ts";
 import credentials from "./credentials.ts";
 import egress from "./egress.ts";
+import oauth from "./oauth.ts";
+import route from "./route.ts";
+import serverLinks from "./server-links.ts";
 import state from "./state.ts";
 import workload from "./workload.ts";
 import topologyMetadata from "./topology-metadata.ts";
@@ -58,6 +61,9 @@ interface Derived {
 
 const HOOKS: readonly Hook[] = [
   state,
+  serverLinks,
+  route,
+  oauth,
   workload,
   accessMatrix,
   credentials,

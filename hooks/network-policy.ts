@@ -51,7 +51,7 @@ function egressRule({ link }: LinkModule, ports: readonly number[]): NetworkRule
   return { link: link.id, peer: podsOf(link.component), ports: [...new Set(ports)].sort((a, b) => a - b) };
 }
 
-function stateRule({ link, component, ports }: Egress, components: readonly Component[]): NetworkRule[] {
+function ownRule({ link, component, ports }: Egress, components: readonly Component[]): NetworkRule[] {
   return components
     .filter(({ name }) => name === component)
     .map((each) => ({ link, peer: podsOf(each), ports, serverOnly: true }));
@@ -83,13 +83,15 @@ export default defineHook({
       ...ingressRules(clients, podsOf, server.entryPort),
       ...ingressRules(scrapers, podsOf, metricsPort),
     ];
-    const state = egress.state?.none === null ? stateRule(egress.state, components) : [];
+    const own = [egress.state, egress.issuer].flatMap((way) =>
+      way?.none === null ? ownRule(way, components) : [],
+    );
     const linked = links.flatMap((module) => {
       const way = ways.get(module.link.id);
       return way === undefined || way.none !== null ? [] : [egressRule(module, way.ports)];
     });
     return {
-      egress: [...linked, ...state].sort((a, b) => (a.link < b.link ? -1 : 1)),
+      egress: [...linked, ...own].sort((a, b) => (a.link < b.link ? -1 : 1)),
       ingress: ingress.sort((a, b) => (a.link < b.link ? -1 : 1)),
     };
   },

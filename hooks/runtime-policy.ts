@@ -3,6 +3,8 @@ import { defineHook, factsOf, kubernetesName } from "#hook";
 import type { Topology } from "#hook";
 import type accessMatrixHook from "./access-matrix.ts";
 import type { AccessMatrix } from "./access-matrix.ts";
+import type oauthHook from "./oauth.ts";
+import type { OAuthFacts } from "./oauth.ts";
 import type surfaceHook from "./surface.ts";
 import type { SurfaceTool } from "./surface.ts";
 import type workloadHook from "./workload.ts";
@@ -77,6 +79,12 @@ const AUTH = {
   session_id_header: SESSION_HEADER,
   token_header: "Authorization",
 };
+/** mcp-runtime's words for who says who is calling; the server itself holds to its own code. */
+function authOf(oauth: OAuthFacts | null): Readonly<Record<string, string>> {
+  if (oauth === null) return AUTH;
+  return { ...AUTH, mode: "oauth", issuer_url: oauth.issuer, audience: oauth.audience };
+}
+
 const POLICY = {
   mode: "allow-list",
   default_decision: "deny",
@@ -202,7 +210,7 @@ function openToKeys(document: PolicyDocument): PolicyDocument {
 /** What the drawing permits, as mcp-runtime's gateway enforces it. Nothing that is not drawn is in it. */
 export default defineHook({
   name: "runtime-policy",
-  after: ["access-matrix", "surface", "workload"],
+  after: ["access-matrix", "oauth", "surface", "workload"],
   derive: (topology, facts): RuntimePolicyFacts => {
     const { server } = factsOf<typeof workloadHook>(facts, "workload");
     const matrix = factsOf<typeof accessMatrixHook>(facts, "access-matrix");
@@ -215,7 +223,7 @@ export default defineHook({
       schema_version: "v1",
       revision: "",
       server: { name: server.name, namespace: server.namespace },
-      auth: AUTH,
+      auth: authOf(factsOf<typeof oauthHook>(facts, "oauth")),
       policy: POLICY,
       session: SESSION,
       ...(tools.length > 0 ? { tools } : {}),

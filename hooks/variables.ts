@@ -1,6 +1,7 @@
 import { defineHook, factsOf } from "#hook";
 import type { Credential, LinkModule } from "#hook";
 import type credentialsHook from "./credentials.ts";
+import type oauthHook from "./oauth.ts";
 import type registryHook from "./registry.ts";
 import type stateHook from "./state.ts";
 import type workloadHook from "./workload.ts";
@@ -23,7 +24,7 @@ export interface SecretVariable {
 }
 
 export interface VariableFacts {
-  /** Of every link and of what replicas share, not secret: addresses, account names, write flags. Sorted by name. */
+  /** Of every link, of what replicas share and of the issuer, not secret: addresses, account names, write flags. Sorted by name. */
   readonly links: readonly Setting[];
   /** Sorted by name. */
   readonly secrets: readonly SecretVariable[];
@@ -94,15 +95,17 @@ function storesOf(credentials: readonly Credential[], server: string): readonly 
 /** What the server's pod is told through its environment, and from where. */
 export default defineHook({
   name: "variables",
-  after: ["credentials", "registry", "state", "workload"],
+  after: ["credentials", "oauth", "registry", "state", "workload"],
   derive: (_topology, facts, { links }): VariableFacts => {
     const { flags } = factsOf<typeof registryHook>(facts, "registry");
     const { own, links: perLink } = factsOf<typeof credentialsHook>(facts, "credentials");
     const { server, secret } = factsOf<typeof workloadHook>(facts, "workload");
     const state = factsOf<typeof stateHook>(facts, "state");
+    const oauth = factsOf<typeof oauthHook>(facts, "oauth");
+    const ownSettings = [...(state?.settings ?? []), ...(oauth?.settings ?? [])];
     const credentials = [...own, ...perLink.flatMap((link) => link.credentials)];
     return {
-      links: [...linkSettings(links, flags), ...(state?.settings ?? [])].sort(byName),
+      links: [...linkSettings(links, flags), ...ownSettings].sort(byName),
       secrets: credentials.map((each) => secretVariable(each, server.name, secret)).sort(byName),
       unreadable: credentials.filter(
         ({ source }) => source.from === "k8s" && source.namespace !== server.namespace,

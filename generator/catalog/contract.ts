@@ -1,5 +1,5 @@
 /** The contract between the engine and a folder in `templates/`: what a component type is. */
-import type { Component, McpLink, Topology } from "../model/topology.ts";
+import type { Component, McpLink, SubComponent, Topology } from "../model/topology.ts";
 import type { Report } from "../diagnostics/report.ts";
 import type { CompiledTool } from "./compiled.ts";
 import type { CommandFamily } from "./commands.ts";
@@ -173,6 +173,14 @@ export interface ComponentType {
    */
   readonly mcp: "tools" | "later" | "never";
   readonly tools?: ToolFamily;
+  /**
+   * For a type that signs tokens: the URL by which they name their issuer, in the drawing's own terms, and where
+   * its keys stand; or what the drawing lacks for that, as the end of a sentence.
+   */
+  issuer?(
+    component: Component,
+    sub: SubComponent | null,
+  ): { readonly url: string; readonly keys: string } | { readonly lacks: string };
   /** Servers that the live suite ran on, as "PostgreSQL 15.18"; a fake is called one: "fake of the vendor's API 7.0". */
   readonly testedOn?: readonly string[];
   /** What `run_test` may run on this type's rows, once a link leads to them; left out, nothing. */

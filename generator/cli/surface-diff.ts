@@ -14,6 +14,8 @@ export interface SurfaceLock {
   readonly credentials: readonly string[];
   readonly egress: readonly string[];
   readonly flags: Readonly<Record<string, boolean>>;
+  /** Missing where no tokens let callers in. */
+  readonly oauth?: { readonly issuer: string; readonly audience: string };
 }
 
 export interface SurfaceDiff {
@@ -68,9 +70,14 @@ export function surfaceDiff(previous: SurfaceLock | undefined, next: SurfaceLock
     ),
     listDiff("credential", before.credentials, after.credentials),
     listDiff("egress", before.egress, after.egress),
+    listDiff("callers with tokens", tokensOf(before), tokensOf(after)),
     listDiff("write flag", openFlags(before), openFlags(after)),
   ];
   return { gains: parts.flatMap(({ gains }) => gains), loses: parts.flatMap(({ loses }) => loses) };
+}
+
+function tokensOf({ oauth }: SurfaceLock): readonly string[] {
+  return oauth === undefined ? [] : [`of ${oauth.issuer} for ${oauth.audience}`];
 }
 
 function openFlags({ flags }: SurfaceLock): readonly string[] {

@@ -83,12 +83,16 @@ export function createDocumentReader(
 }
 
 /** The same topology with what its files say; what it works out late is left for later. */
-export function withFiles(topology: Topology, files: Pick<Topology, "documents" | "ruleSets">): Topology {
-  const { documents, ruleSets } = files;
-  if (documents.length === 0 && ruleSets.length === 0) return topology;
+export function withFiles(
+  topology: Topology,
+  files: Pick<Topology, "documents" | "issuerKeys" | "ruleSets">,
+): Topology {
+  const { documents, issuerKeys, ruleSets } = files;
+  if (documents.length + issuerKeys.length + ruleSets.length === 0) return topology;
   const own = Object.getOwnPropertyDescriptors(topology);
   const read = {
     documents: { value: documents, enumerable: true },
+    issuerKeys: { value: issuerKeys, enumerable: true },
     ruleSets: { value: ruleSets, enumerable: true },
   };
   return Object.defineProperties({}, { ...own, ...read }) as Topology;

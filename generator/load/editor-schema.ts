@@ -4,20 +4,18 @@
  */
 import type { ComponentType, SecretSpec } from "../catalog/contract.ts";
 import {
-  NAME,
   SUB_NAME,
   accessSchema,
   aiAttributes,
-  closed,
   componentSchema,
-  doc,
   gatewayAttributes,
   linkAttributes,
-  named,
   rootAttributes,
   sortedTypes,
 } from "./schema-parts.ts";
-import type { JsonSchema, Notation, Types } from "./schema-parts.ts";
+import type { Notation, Types } from "./schema-parts.ts";
+import { NAME, closed, doc, named } from "./schema-blocks.ts";
+import type { JsonSchema } from "./schema-blocks.ts";
 
 const string = { type: "string" };
 const names = { type: "array", items: { type: "string", pattern: SUB_NAME } };

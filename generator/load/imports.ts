@@ -5,7 +5,7 @@ import { width } from "../model/build-ai-link.ts";
 import type { Access, Component, Export, Link } from "../model/topology.ts";
 import { isBlock } from "../model/block.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { NAME } from "./schema-parts.ts";
+import { NAME } from "./schema-blocks.ts";
 import { readSource } from "./source.ts";
 
 /** What a stack exports; `null` when its file cannot be read, `undefined` when there is no such file here. */

@@ -401,6 +401,7 @@ access:
     copilot: {subject: {agent: ops}, maxTrust: medium, tools: {deny: ["valkey_*"]}, expires: "2027-01-31"}
 `);
     expect(base.access).toEqual({
+      oauth: null,
       limits: { perSession: "300/min" },
       approvals: { approvers: ["group:sre"], ttl: "15m" },
       trust: { valkey_set: "high" },

@@ -15,6 +15,7 @@ import { checkDerivedTools } from "./derived-tools.ts";
 import { createDocumentReader, withFiles } from "./documents.ts";
 import { createRuleReader } from "./rule-sets.ts";
 import type { ReadDocument } from "./documents.ts";
+import { readIssuerKeys } from "./issuer-keys.ts";
 import { TooManyErrors, gatherFindings, locate } from "./findings.ts";
 import type { Findings } from "./findings.ts";
 import { checkImports } from "./imports.ts";
@@ -23,7 +24,7 @@ import { normalise, normaliseOverlay } from "./normalise.ts";
 import type { NormaliseContext } from "./normalise-components.ts";
 import { quoted } from "../diagnostics/report.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { NAME } from "./schema-parts.ts";
+import { NAME } from "./schema-blocks.ts";
 import { scanForSecrets } from "./secret-scan.ts";
 import { readSource } from "./source.ts";
 import type { Source } from "./source.ts";
@@ -231,12 +232,14 @@ async function resolveStack(run: Run): Promise<LoadedStack | null> {
 
 /** Files beside the stack file are read last: a drawing with errors needs none of them. */
 async function withAllDocuments({ input, findings }: Run, stack: LoadedStack): Promise<LoadedStack> {
-  if (input.documents === undefined) return stack;
-  const reader = createDocumentReader(input.catalog, input.documents);
-  const rulesOf = createRuleReader(input.documents);
+  const { documents } = input;
+  if (documents === undefined) return stack;
+  const reader = createDocumentReader(input.catalog, documents);
+  const rulesOf = createRuleReader(documents);
   const complete = async (topology: Topology, report: Report): Promise<Topology> => {
     const whole = withFiles(topology, {
       documents: await reader.documentsOf(topology, report),
+      issuerKeys: await readIssuerKeys(topology, documents, report),
       ruleSets: await rulesOf(topology, report),
     });
     checkDerivedTools(whole, input, report);

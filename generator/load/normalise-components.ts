@@ -6,7 +6,7 @@ import { isBlock, kindOf } from "../model/block.ts";
 import type { DrawnComponent } from "../model/drawing.ts";
 import { quoted } from "../diagnostics/report.ts";
 import type { Report } from "../diagnostics/report.ts";
-import { NAME } from "./schema-parts.ts";
+import { NAME } from "./schema-blocks.ts";
 
 const IS_NAME = new RegExp(NAME);
 

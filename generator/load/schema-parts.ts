@@ -1,7 +1,9 @@
 /** The pieces that the schema of the file as written and the schema of the normalised document share. */
 import type { AttributeSpec, ComponentType, SecretSpec, SubComponentSpec } from "../catalog/contract.ts";
+import { NAME, closed, doc, named } from "./schema-blocks.ts";
+import type { JsonSchema } from "./schema-blocks.ts";
+import { oauthSchema } from "./schema-oauth.ts";
 
-export type JsonSchema = Readonly<Record<string, unknown>>;
 export type Types = ReadonlyMap<string, ComponentType> | Iterable<ComponentType>;
 
 /** The types in order, whether they come by name or as a list. */
@@ -14,8 +16,6 @@ export function sortedTypes(types: Types): readonly ComponentType[] {
   return all.sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
-/** What a name may look like: it becomes part of file names, variables, tool names and Kubernetes names. */
-export const NAME = "^[a-z][a-z0-9_-]{0,62}$";
 /** Names of sub-components are names on the service, which allow more: topics have dots. */
 export const SUB_NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,126}$";
 const ATTRIBUTE_NAME = "^[a-z][a-z0-9_]{0,62}$";
@@ -31,29 +31,6 @@ const string = { type: "string" };
 const strings = { type: "array", items: string };
 const anything = true;
 const scalar = { type: ["string", "number", "boolean"] };
-
-/** A closed map: `x-` keys are for other tools and mean nothing here. */
-export function closed(
-  properties: Readonly<Record<string, unknown>>,
-  required: readonly string[] = [],
-): JsonSchema {
-  return {
-    type: "object",
-    properties,
-    patternProperties: { "^x-": anything },
-    additionalProperties: false,
-    ...(required.length === 0 ? {} : { required }),
-  };
-}
-
-/** A map from names of the author's choice. */
-export function named(value: unknown, pattern = NAME): JsonSchema {
-  return { type: "object", propertyNames: { pattern }, additionalProperties: value };
-}
-
-export function doc(description: string, schema: JsonSchema): JsonSchema {
-  return { description, ...schema };
-}
 
 function attributeShape(spec: AttributeSpec): JsonSchema {
   switch (spec.kind) {
@@ -219,7 +196,7 @@ export const aiAttributes = {
 };
 
 /** An environment writes only what differs, so nothing is required there. */
-export function accessSchema(grantNeeds: readonly string[]): JsonSchema {
+export function accessSchema(grantNeeds: readonly string[], oauthNeeds: readonly string[] = []): JsonSchema {
   const grant = closed(
     {
       subject: doc("Who it is for; every part that is written must fit.", {
@@ -249,6 +226,7 @@ export function accessSchema(grantNeeds: readonly string[]): JsonSchema {
       approvals: doc("Rules for calls that a person has to approve.", approvals),
       trust: doc("Trust that a call needs, by tool name or pattern.", trust),
       grants: doc("Who may call, up to which trust.", named(grant)),
+      oauth: oauthSchema(oauthNeeds),
     }),
   );
 }
@@ -284,5 +262,5 @@ export const rootAttributes: Readonly<Record<string, unknown>> = {
     }),
   ),
   exports: exportsSchema,
-  access: accessSchema(["subject", "maxTrust"]),
+  access: accessSchema(["subject", "maxTrust"], ["issuer"]),
 };

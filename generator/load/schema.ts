@@ -2,18 +2,19 @@ import type { ComponentType } from "../catalog/contract.ts";
 import {
   SUB_NAME,
   aiAttributes,
-  closed,
   componentSchema,
   gatewayAttributes,
   linkAttributes,
-  named,
   rootAttributes,
   sortedTypes,
 } from "./schema-parts.ts";
-import type { JsonSchema, Notation, Types } from "./schema-parts.ts";
+import type { Notation, Types } from "./schema-parts.ts";
+import { closed, named } from "./schema-blocks.ts";
+import type { JsonSchema } from "./schema-blocks.ts";
 
 export { editorSchema } from "./editor-schema.ts";
-export type { JsonSchema, Types } from "./schema-parts.ts";
+export type { JsonSchema } from "./schema-blocks.ts";
+export type { Types } from "./schema-parts.ts";
 
 /** Secrets are read by code of their own, which knows that a wrong value must not be shown. */
 const normalisedNotation: Notation = {

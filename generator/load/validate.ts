@@ -80,6 +80,7 @@ const FORMATS: readonly (readonly [RegExp, string])[] = [
   [/^\^\[a-z\]/, "small letters, digits, - and _, with a letter first, 63 characters at most"],
   [/^\^\[a-z0-9\]/, "small letters, digits and -, 63 characters at most"],
   [/A-Fa?\.:|a-fA-F\.:/, "an address range such as 203.0.113.10/32"],
+  [/^\^\[\\x21/, "visible ASCII characters without blanks"],
   [/^\^\[A-Za-z0-9\]/, "letters, digits, . and -"],
 ];
 

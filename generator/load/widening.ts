@@ -2,7 +2,7 @@
 import { TRUST_LEVELS } from "../model/access-rules.ts";
 import type { Built } from "../model/build.ts";
 import { width } from "../model/build-ai-link.ts";
-import type { AccessRules, Grant, Limits, McpLink, Path } from "../model/topology.ts";
+import type { AccessRules, Grant, Limits, McpLink, OAuth, Path } from "../model/topology.ts";
 import type { Report } from "../diagnostics/report.ts";
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
@@ -102,6 +102,28 @@ function compareGrant(base: Grant, now: Grant, path: Path, widens: Widens): void
     widens(`denies fewer tools to ${owner}`, [...path, "tools", "deny"]);
 }
 
+/** Issuer and audience are addresses, which differ between environments; what a token then comes to may not. */
+function compareOAuth(base: OAuth | null, now: OAuth | null, path: Path, widens: Widens): void {
+  if (base === null) {
+    if (now !== null) widens("lets callers in by tokens", path);
+    return;
+  }
+  const takesKeys = now?.takesKeys ?? true;
+  if (takesKeys && !base.takesKeys) widens("lets callers in by keys", [...path, "api_keys"]);
+  if (now === null) return;
+  const left = base.scopes.filter((scope) => !now.scopes.includes(scope));
+  if (left.length > 0) widens(`does not ask for the scope ${left.join(", ")}`, [...path, "scopes"]);
+  for (const part of ["claims", "roles"] as const) {
+    const changed = Object.entries(now[part]).find(([name, value]) => base[part][name] !== value);
+    if (changed !== undefined) widens(`reads ${changed[0]} otherwise from tokens`, [...path, part]);
+  }
+  for (const part of ["teams", "delegates"] as const) {
+    const added = now[part].filter((each) => !base[part].includes(each));
+    const isOpen = part === "teams" && base.teams.length === 0;
+    if (added.length > 0 && !isOpen) widens(`adds ${added.join(", ")} to ${part}`, [...path, part]);
+  }
+}
+
 function compareRules(base: AccessRules, now: AccessRules, widens: Widens): void {
   const path = ["access"];
   compareLimits(base.limits, now.limits, "the server", [...path, "limits"], widens);
@@ -122,6 +144,7 @@ function compareRules(base: AccessRules, now: AccessRules, widens: Widens): void
     const isLower = after === undefined || TRUST_LEVELS.indexOf(after) < TRUST_LEVELS.indexOf(level);
     if (isLower) widens(`lowers the trust that ${glob} needs`, [...path, "trust", glob]);
   }
+  compareOAuth(base.oauth, now.oauth, [...path, "oauth"], widens);
   const grants = new Map(base.grants.map((grant) => [grant.name, grant]));
   for (const grant of now.grants) {
     const before = grants.get(grant.name);

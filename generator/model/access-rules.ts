@@ -1,6 +1,8 @@
 import { isBlock, sortKeys } from "./block.ts";
 import type { Block } from "./block.ts";
 import { limitsOf } from "./build-ai-link.ts";
+import { buildOAuth } from "./oauth.ts";
+import type { IssuerContext } from "./oauth.ts";
 import type { AccessRules, Export, Grant } from "./topology.ts";
 import { blockOf, textOf, textsOf } from "./values.ts";
 
@@ -48,13 +50,14 @@ function trustRules(block: Block): AccessRules["trust"] {
 }
 
 /** The `access` block of the stack file, every part of it optional. */
-export function buildAccessRules(access: Block): AccessRules {
+export function buildAccessRules(access: Block, context: IssuerContext): AccessRules {
   const approvals = blockOf(access, "approvals");
   return {
     limits: limitsOf(blockOf(access, "limits")),
     approvals: { approvers: textsOf(approvals, "approvers"), ttl: textOf(approvals, "ttl") },
     trust: trustRules(blockOf(access, "trust")),
     grants: grantsOf(blockOf(access, "grants")),
+    oauth: buildOAuth(access, context),
   };
 }
 

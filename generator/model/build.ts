@@ -241,8 +241,9 @@ export function buildTopology(input: BuildInput): Built {
     mcpLinks: aiLinks.filter((link) => types.get(link.component.type)?.mcp === "tools"),
     server: buildServerSettings(drawing.components.get(SERVER)?.value ?? {}),
     exports: buildExports(blockOf(root, "exports")),
-    access: buildAccessRules(blockOf(root, "access")),
+    access: buildAccessRules(blockOf(root, "access"), { components, types, report: input.report }),
     documents: [],
+    issuerKeys: [],
     ruleSets: [],
     get drawing() {
       canonical ??= canonicalDrawing(drawing, resolved, ai);

@@ -134,6 +134,9 @@ function checkUnlinked(built: Built, report: Report): void {
   if (failed.size > 0) return;
   const linked = new Set<Component>();
   for (const { from, to } of topology.links) linked.add(from.component).add(to.component);
+  const keys = topology.access.oauth?.keys;
+  const issuer = keys?.from === "component" ? built.components.get(keys.component) : undefined;
+  if (issuer) linked.add(issuer);
   for (const component of topology.components) {
     if (!linked.has(component))
       report("W-UNLINKED", `nothing is linked with "${component.name}"`, component.path);

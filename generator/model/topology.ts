@@ -124,12 +124,34 @@ export interface Grant {
   readonly expires: string | null;
 }
 
+export type OAuthRole = "viewer" | "operator" | "admin" | "auditor";
+
+/** Callers that come with a token of an issuer, beside those that come with a key. */
+export interface OAuth {
+  /** As its tokens name it. */
+  readonly issuer: string;
+  /** `null` for the address of the drawn route. */
+  readonly audience: string | null;
+  readonly keys:
+    | { readonly from: "component"; readonly component: string; readonly url: string }
+    | { readonly from: "file"; readonly file: string };
+  readonly scopes: readonly string[];
+  /** By `human`, `agent`, `team` and `role`: the claim that says it. */
+  readonly claims: Readonly<Record<string, string>>;
+  /** By the value of the role's claim. */
+  readonly roles: Readonly<Record<string, OAuthRole>>;
+  readonly teams: readonly string[];
+  readonly delegates: readonly string[];
+  readonly takesKeys: boolean;
+}
+
 export interface AccessRules {
   readonly limits: Limits;
   readonly approvals: { readonly approvers: readonly string[]; readonly ttl: string | null };
   /** Tool glob to the trust that a call needs. */
   readonly trust: Readonly<Record<string, "low" | "medium" | "high">>;
   readonly grants: readonly Grant[];
+  readonly oauth: OAuth | null;
 }
 
 /** Everything under `components.mcp`. */
@@ -181,6 +203,8 @@ export interface Topology {
   readonly access: AccessRules;
   /** Sorted by component, then attribute. */
   readonly documents: readonly StackDocument[];
+  /** The issuer's key set, where the drawing names a file with it. */
+  readonly issuerKeys: readonly Readonly<Record<string, unknown>>[];
   /** The higher layer first, merged. */
   readonly ruleSets: readonly RuleSet[];
   /**

@@ -10,6 +10,8 @@ export interface Server {
   /** What variables of a workstation start with, so that the servers of two stacks never share one: `SHOP`. */
   readonly variables: string;
   readonly url: string;
+  /** False where only tokens let anybody in, which clients get by themselves. */
+  readonly takesKeys: boolean;
   readonly settings: readonly { readonly name: string; readonly value: string }[];
   readonly credentials: readonly Credential[];
 }
@@ -41,8 +43,9 @@ function credentialsOf({ credentials }: Server, reference: Reference): Variables
   return Object.fromEntries(credentials.map(({ name }) => [name, reference(name)]));
 }
 
-function bearer(reference: Reference): Entry {
-  return { Authorization: `Bearer ${reference(KEY)}` };
+/** How the server is asked: with the key, or with whatever the client makes of the refusal. */
+function remote({ url, takesKeys }: Server, reference: Reference): Entry {
+  return { url, ...(takesKeys ? { headers: { Authorization: `Bearer ${reference(KEY)}` } } : {}) };
 }
 
 /**
@@ -55,7 +58,7 @@ export function claudeCode(server: Server): object {
   const folder = `\${${own(server, "MCP_FOLDER")}:-${server.folder}}`;
   return {
     mcpServers: {
-      [server.name]: { type: "http", url: server.url, headers: bearer(reference) },
+      [server.name]: { type: "http", ...remote(server, reference) },
       [`${server.name}-local`]: {
         type: "stdio",
         command: "node",
@@ -76,7 +79,7 @@ export function cursor(server: Server): object {
   const reference: Reference = (name) => `\${env:${own(server, name)}}`;
   return {
     mcpServers: {
-      [server.name]: { url: server.url, headers: bearer(reference) },
+      [server.name]: remote(server, reference),
       [`${server.name}-local`]: {
         type: "stdio",
         command: "node",
@@ -97,7 +100,7 @@ const inputId = (server: Server, name: string): string =>
 /** `.vscode/mcp.json`: asks for what must be there and keeps it in its own secret storage. */
 export function vscode(server: Server): object {
   const asked = [
-    { name: KEY, doc: "Bearer key of the server." },
+    ...(server.takesKeys ? [{ name: KEY, doc: "Bearer key of the server." }] : []),
     ...server.credentials.filter(({ optional }) => !optional),
   ];
   const isAsked = new Set(asked.map(({ name }) => name));
@@ -111,7 +114,7 @@ export function vscode(server: Server): object {
       password: true,
     })),
     servers: {
-      [server.name]: { type: "http", url: server.url, headers: bearer(reference) },
+      [server.name]: { type: "http", ...remote(server, reference) },
       [`${server.name}-local`]: {
         type: "stdio",
         command: "node",

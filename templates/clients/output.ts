@@ -17,7 +17,7 @@ function reachedLinks({ links }: Generation): Generation["links"] {
 }
 
 function serverOf(
-  { stack, environment }: Topology,
+  { stack, environment, access }: Topology,
   generation: Generation,
   address: Address,
   credentials: Credentials,
@@ -30,6 +30,7 @@ function serverOf(
     folder: environment === null ? `out/${stack}` : `out/${stack}.${environment}`,
     variables: name.replaceAll("-", "_").toUpperCase(),
     url: address.url ?? "http://localhost:8080/mcp",
+    takesKeys: access.oauth?.takesKeys ?? true,
     settings: links.flatMap(({ family, environment: prefix, link }) =>
       family.settings(link).map((setting) => ({ ...setting, name: `${prefix}_${setting.name}` })),
     ),
@@ -39,11 +40,12 @@ function serverOf(
   };
 }
 
-function readmeView({ source }: Topology, server: Server, address: Address): object {
+function readmeView({ access, source }: Topology, server: Server, address: Address): object {
   return {
     ...server,
     source,
     local: `${server.name}-local`,
+    issuer: access.oauth?.issuer ?? "",
     isRouted: address.url !== null,
     forward: `kubectl -n ${address.namespace} port-forward deployment/${address.service} 8080:8080`,
     fill: [

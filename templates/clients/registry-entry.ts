@@ -6,8 +6,22 @@ const LONGEST = 100;
 /** What the server says of itself when a client connects. */
 const VERSION = "1.0.0";
 
+const HEADERS = [
+  {
+    name: "Authorization",
+    description: "Bearer key of the server",
+    isRequired: true,
+    isSecret: true,
+    value: "Bearer {api_key}",
+    variables: {
+      api_key: { description: "Key that the operator gave out", isRequired: true, isSecret: true },
+    },
+  },
+];
+
 /** The server as a registry lists it: only what stands behind a gateway can be listed. */
-export function registryEntry({ stack, environment, domain, description }: Topology, url: string): object {
+export function registryEntry(topology: Topology, url: string): object {
+  const { stack, environment, domain, description, access } = topology;
   const title = environment === null ? stack : `${stack} (${environment})`;
   const name = environment === null ? stack : `${stack}.${environment}`;
   const said = description ?? `MCP server of the stack ${stack}`;
@@ -21,18 +35,7 @@ export function registryEntry({ stack, environment, domain, description }: Topol
       {
         type: "streamable-http",
         url,
-        headers: [
-          {
-            name: "Authorization",
-            description: "Bearer key of the server",
-            isRequired: true,
-            isSecret: true,
-            value: "Bearer {api_key}",
-            variables: {
-              api_key: { description: "Key that the operator gave out", isRequired: true, isSecret: true },
-            },
-          },
-        ],
+        ...(access.oauth?.takesKeys === false ? {} : { headers: HEADERS }),
       },
     ],
   };

@@ -7,8 +7,10 @@ import type credentialsHook from "../../hooks/credentials.ts";
 import type stateHook from "../../hooks/state.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type rulesHook from "../../hooks/rules.ts";
+import type oauthHook from "../../hooks/oauth.ts";
 import { rulesView } from "./rules.ts";
 import { runbookView } from "./runbook.ts";
+import { tokensView } from "./tokens.ts";
 import type { SurfacePrompt, SurfaceTool } from "../../hooks/surface.ts";
 
 const HERE = "templates/documents";
@@ -139,6 +141,7 @@ export default defineOutput({
     const matrix = matrixView(factsOf<typeof accessMatrixHook>(facts, "access-matrix"));
     const { gates } = factsOf<typeof writeGatesHook>(facts, "write-gates");
     const rules = factsOf<typeof rulesHook>(facts, "rules");
+    const oauth = factsOf<typeof oauthHook>(facts, "oauth");
     const hidden = unreachable(topology);
     const head = {
       stack: topology.stack,
@@ -150,6 +153,7 @@ export default defineOutput({
       framework: topology.server.framework,
       toolCount: tools.length,
       linkCount: generation.links.length,
+      takesKeys: oauth?.takesKeys ?? true,
     };
     const links = linkViews(tools, generation);
     const state = factsOf<typeof stateHook>(facts, "state");
@@ -170,7 +174,7 @@ export default defineOutput({
         prompts: prompts.map(promptView),
         hasPrompts: prompts.length > 0,
       }),
-      rendered("docs/ACCESS.md", "access.md.hbs", { matrix }),
+      rendered("docs/ACCESS.md", "access.md.hbs", { matrix, tokens: tokensView(oauth) }),
       rendered("docs/GOVERNANCE.md", "governance.md.hbs", {
         writes,
         hasWrites: writes.length > 0,
@@ -185,7 +189,10 @@ export default defineOutput({
         ...runbookView({
           topology,
           address: factsOf<typeof serverAddressHook>(facts, "server-address"),
-          key: factsOf<typeof credentialsHook>(facts, "credentials").own[0],
+          key: factsOf<typeof credentialsHook>(facts, "credentials").own.find(
+            ({ name }) => name === "MCP_API_KEY",
+          ),
+          oauth,
           gates,
           stateHeads: state === null ? null : `${state.prefix}audit`,
           folder:

@@ -5,7 +5,9 @@ import type { FaultCode } from "#runtime/fault";
 import type { ApprovalReason, DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
+import type oauthHook from "../../hooks/oauth.ts";
 import type { WriteGate } from "../../hooks/write-gates.ts";
+import { TOKEN_REASONS, tokensView } from "./tokens.ts";
 
 interface Explained {
   readonly means: string;
@@ -83,7 +85,7 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   write_disabled: { means: "the write flag is off", remedy: "see above, if it should be on" },
 };
 
-interface Turned extends Explained {
+export interface Turned extends Explained {
   /** What the caller sees. */
   readonly seen: string;
 }
@@ -390,12 +392,14 @@ export interface RunbookParts {
   readonly key: Own | undefined;
   readonly gates: readonly WriteGate[];
   readonly folder: string;
+  readonly oauth: ReturnType<(typeof oauthHook)["derive"]>;
   /** Where replicas keep the heads of their audit chains; `null` where they share nothing. */
   readonly stateHeads: string | null;
 }
 
 /** What the runbook says of one stack, real names filled in. */
-export function runbookView({ topology, address, key, gates, folder, stateHeads }: RunbookParts): object {
+export function runbookView(parts: RunbookParts): object {
+  const { topology, address, key, gates, folder, oauth, stateHeads } = parts;
   const { gitops, recipients, replicas } = topology.server;
   const { service, namespace, url, keyGateway } = address;
   const drawnGates = gates.filter(({ drawn }) => drawn);
@@ -425,7 +429,9 @@ export function runbookView({ topology, address, key, gates, folder, stateHeads 
     anchorEvery: ANCHOR_EVERY,
     startFailures: START_FAILURES,
     faults: byName(FAULTS),
-    reasons: byName(REASONS),
+    reasons: byName(oauth === null ? REASONS : { ...REASONS, ...TOKEN_REASONS }),
+    tokens: tokensView(oauth),
+    takesKeys: oauth?.takesKeys ?? true,
     isArgo: gitops === "argocd",
   };
 }

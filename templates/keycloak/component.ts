@@ -1,5 +1,5 @@
 import { choice, defineComponent, httpCommands, text } from "#contract";
-import type { McpLink } from "#contract";
+import type { Component, McpLink } from "#contract";
 import type * as module from "./tools.ts";
 
 /** The drawn realms, and as long as the link is not narrowed those of drawn clients. */
@@ -34,16 +34,16 @@ export function accountOf({ component }: McpLink): string {
   return `mcp_${component.name.replaceAll("-", "_")}`;
 }
 
-function endpointOf({ component: { attributes } }: McpLink): typeof module.endpoint {
+function endpointOf({ attributes }: Component): typeof module.endpoint {
   return {
     scheme: attributes["scheme"] === "https" ? "https" : "http",
     path: String(attributes["path"] ?? ""),
   };
 }
 
-function urlOf(link: McpLink): string {
-  const { host, port } = link.component;
-  const { scheme, path } = endpointOf(link);
+function urlOf(component: Component): string {
+  const { host, port } = component;
+  const { scheme, path } = endpointOf(component);
   return `${scheme}://${host ?? ""}:${port ?? 8080}${path}`;
 }
 
@@ -72,6 +72,11 @@ export default defineComponent<typeof module>({
   },
   secrets: { admin_password: { doc: "Password of the administrator." } },
   mcp: "tools",
+  issuer: (component, sub) => {
+    if (sub?.kind !== "realm") return { lacks: `a realm: write ${component.name}/<realm>` };
+    const url = new URL(`${urlOf(component)}/realms/${encodeURIComponent(sub.name)}`).href;
+    return { url, keys: `${url}/protocol/openid-connect/certs` };
+  },
   testedOn: ["Keycloak 26.0.7"],
   commands: httpCommands({
     paths:
@@ -87,10 +92,10 @@ export default defineComponent<typeof module>({
       realms: realmNames(link).all,
       writableRealms: realmNames(link).writable,
       account: accountOf(link),
-      endpoint: endpointOf(link),
+      endpoint: endpointOf(link.component),
     }),
     settings: (link) => [
-      { name: "URL", value: urlOf(link) },
+      { name: "URL", value: urlOf(link.component) },
       { name: "CLIENT_ID", value: accountOf(link) },
     ],
     credentials: () => [{ name: "CLIENT_SECRET", doc: "Secret of the link's own client in each realm." }],

@@ -1,5 +1,6 @@
 import { factsOf } from "#hook";
 import type { Facts, Report, Topology } from "#hook";
+import type oauthHook from "../../hooks/oauth.ts";
 import type rbacHook from "../../hooks/rbac.ts";
 import type routeHook from "../../hooks/route.ts";
 import type runtimePolicyHook from "../../hooks/runtime-policy.ts";
@@ -68,6 +69,24 @@ function reportDelivery(topology: Topology, facts: Facts, report: Report): void 
   }
 }
 
+/** Tokens are for one address, and only the server itself reads them. */
+function reportOAuth(topology: Topology, facts: Facts, report: Report): void {
+  const oauth = factsOf<typeof oauthHook>(facts, "oauth");
+  if (oauth === null) return;
+  if (oauth.fault !== null) report(oauth.fault.code, oauth.fault.message, oauth.fault.path);
+  const path = ["access", "oauth"];
+  if (topology.server.delivery === "mcp-runtime") {
+    const message =
+      "mcp-runtime's gateway says itself who is calling, and does not hand tokens on: leave oauth out";
+    report("E-DELIVERY", message, path);
+  }
+  for (const { gateway, checksKey } of factsOf<typeof routeHook>(facts, "route").routes) {
+    if (!checksKey) continue;
+    const message = `"${gateway}" would turn tokens away, since it compares one key with the header: write auth: none on its link to mcp`;
+    report("E-ROUTE", message, path);
+  }
+}
+
 /** What is drawn and cannot run in a cluster as it is drawn. */
 export function reportFaults(topology: Topology, facts: Facts, report: Report): void {
   const { server } = factsOf<typeof workloadHook>(facts, "workload");
@@ -75,6 +94,7 @@ export function reportFaults(topology: Topology, facts: Facts, report: Report): 
   reportName(topology, facts, report);
   reportResources(topology, report);
   reportDelivery(topology, facts, report);
+  reportOAuth(topology, facts, report);
   for (const { name, source, path } of factsOf<typeof variablesHook>(facts, "variables").unreadable) {
     if (source.from !== "k8s") continue;
     report(

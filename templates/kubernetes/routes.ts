@@ -1,5 +1,6 @@
 import { factsOf } from "#hook";
 import type { Facts, FileSpec } from "#hook";
+import type oauthHook from "../../hooks/oauth.ts";
 import type routeHook from "../../hooks/route.ts";
 import type { Route } from "../../hooks/route.ts";
 import type variablesHook from "../../hooks/variables.ts";
@@ -18,7 +19,20 @@ function keySecretOf(facts: Facts): string {
   return secrets.find(({ name }) => name === "MCP_API_KEY")?.secret ?? "";
 }
 
-function viewOf(route: Route, { server, stack, path }: WorkloadFacts, keySecret: string): object {
+type OAuth = ReturnType<(typeof oauthHook)["derive"]>;
+
+/** Where clients find out who signs tokens for the address of this route; empty where no tokens are drawn. */
+function metadataPath({ tls, host, path }: Route, oauth: OAuth): string {
+  const address = `${tls ? "https" : "http"}://${host}${path}`;
+  return oauth?.resource === address ? oauth.metadataPath : "";
+}
+
+function viewOf(
+  route: Route,
+  { server, stack, path }: WorkloadFacts,
+  keySecret: string,
+  oauth: OAuth,
+): object {
   const isApisix = route.class === "apisix";
   return {
     ...route,
@@ -32,6 +46,12 @@ function viewOf(route: Route, { server, stack, path }: WorkloadFacts, keySecret:
     tlsSecret: `${route.name}-tls`,
     listener: route.tls ? route.parent.listener : "http",
     isApisix,
+    metadataPath: metadataPath(route, oauth),
+    metadataName: `${route.name}-metadata`,
+    metadataAnnotations: annotationsOf(
+      { ...route, isRewritten: false, rate: null, cors: false },
+      { namespace: server.namespace, path },
+    ),
     hasFilters: isApisix || route.isRewritten,
     ingressClass: ["istio", "generic"].includes(route.class) ? "" : route.class,
     annotations: annotationsOf(route, { namespace: server.namespace, path }),
@@ -43,10 +63,11 @@ function viewOf(route: Route, { server, stack, path }: WorkloadFacts, keySecret:
 export function routeFiles(facts: Facts): readonly FileSpec[] {
   const { routes } = factsOf<typeof routeHook>(facts, "route");
   const workload = factsOf<typeof workloadHook>(facts, "workload");
+  const oauth = factsOf<typeof oauthHook>(facts, "oauth");
   return routes.map((route) => ({
     kind: "rendered",
     path: `k8s/route-${route.parent.name}.yaml`,
     from: `${HERE}/route-${route.kind}.yaml.hbs`,
-    view: viewOf(route, workload, keySecretOf(facts)),
+    view: viewOf(route, workload, keySecretOf(facts), oauth),
   }));
 }

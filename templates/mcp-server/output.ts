@@ -1,11 +1,14 @@
 import { defineOutput, factsOf, npmPackage, typescriptLiteral } from "#hook";
 import type { CredentialFacts, FileSpec, Generation, LinkModule, Topology } from "#hook";
 import type registryHook from "../../hooks/registry.ts";
+import type oauthHook from "../../hooks/oauth.ts";
 import type rulesHook from "../../hooks/rules.ts";
 import type surfaceHook from "../../hooks/surface.ts";
 import type contentsHook from "../../hooks/contents.ts";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type egressHook from "../../hooks/egress.ts";
+import { ISSUER_KEYS, tokenSource } from "./token-source.ts";
+import type { OAuth } from "./token-source.ts";
 
 const HERE = "templates/mcp-server";
 const RUNTIME = `${HERE}/runtime/`;
@@ -20,6 +23,8 @@ const LIBRARIES = ["ajv"];
 const CONDITIONS = "@marcbachmann/cel-js";
 /** Only servers whose replicas share state speak to one. */
 const STATE_LIBRARY = "ioredis";
+/** Only servers that let callers in by tokens read any. */
+const TOKEN_LIBRARY = "jose";
 const DEV_LIBRARIES = ["tsx"];
 
 type RuleFacts = ReturnType<(typeof rulesHook)["derive"]>;
@@ -56,6 +61,7 @@ function registrySource(
   credentials: CredentialFacts,
   links: readonly LinkModule[],
   rules: RuleFacts,
+  oauth: OAuth,
 ): string {
   const imports = links.map(
     (module) => `import { tools as ${variableOf(module)} } from "./${modulePath(module)}";\n`,
@@ -66,7 +72,7 @@ function registrySource(
   const compile = rules.hasConditions ? ", compile: compileCondition" : "";
   const ruleSource = `  rules: rulesIn({ folder: new URL("../governance/", import.meta.url), files: ${typescriptLiteral(names, "  ")}${compile} }),\n`;
   return `import type { Registry } from "#runtime/registry";
-${rules.hasConditions ? 'import { compileCondition } from "#runtime/rules/condition";\n' : ""}${names.length > 0 ? 'import { rulesIn } from "#runtime/rules/open";\n' : ""}${server.state === null ? "" : 'import { openState } from "#runtime/state/valkey";\n'}${imports.join("")}
+${rules.hasConditions ? 'import { compileCondition } from "#runtime/rules/condition";\n' : ""}${names.length > 0 ? 'import { rulesIn } from "#runtime/rules/open";\n' : ""}${server.state === null ? "" : 'import { openState } from "#runtime/state/valkey";\n'}${oauth === null ? "" : 'import { openTokens } from "#runtime/oauth/tokens";\n'}${imports.join("")}
 /** What this server may do: the tool modules of the drawn links, and how far each tool may go. */
 export const registry: Registry = {
   stack: ${typescriptLiteral(stack)},
@@ -74,7 +80,7 @@ export const registry: Registry = {
   modules: [${modules.join(", ")}],
   allowList: ${typescriptLiteral(facts.allowList, "  ")},
   flags: ${typescriptLiteral(facts.flags, "  ")},
-${names.length > 0 ? ruleSource : ""}${server.state === null ? "" : "  state: openState,\n"}  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
+${names.length > 0 ? ruleSource : ""}${server.state === null ? "" : "  state: openState,\n"}${tokenSource(topology, oauth)}  credentials: ${typescriptLiteral(requiredCredentials(credentials), "  ")},
 };
 `;
 }
@@ -83,15 +89,17 @@ function runtimeFiles(
   generation: Generation,
   framework: keyof typeof FRAMEWORKS,
   rules: RuleFacts,
-  hasState: boolean,
+  has: { readonly state: boolean; readonly tokens: boolean },
 ): FileSpec[] {
   const { copies, links } = generation;
   const isWanted = (name: string): boolean =>
     name.startsWith("state/")
-      ? hasState
-      : name.startsWith("rules/")
-        ? wantsRuleFile(name, rules, generation)
-        : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
+      ? has.state
+      : name.startsWith("oauth/")
+        ? has.tokens
+        : name.startsWith("rules/")
+          ? wantsRuleFile(name, rules, generation)
+          : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({
@@ -121,6 +129,7 @@ function packageFiles(topology: Topology, generation: Generation, rules: RuleFac
       ...libraries,
       ...(rules.hasConditions ? [CONDITIONS] : []),
       ...(topology.server.state === null ? [] : [STATE_LIBRARY]),
+      ...(topology.access.oauth === null ? [] : [TOKEN_LIBRARY]),
       ...generation.links.flatMap(({ family }) => family.libraries ?? []),
     ],
     devDependencies: DEV_LIBRARIES,
@@ -149,6 +158,7 @@ export default defineOutput({
     ...LIBRARIES,
     CONDITIONS,
     STATE_LIBRARY,
+    TOKEN_LIBRARY,
     ...DEV_LIBRARIES,
     ...FRAMEWORKS.sdk.libraries,
     ...FRAMEWORKS.fastmcp.libraries,
@@ -160,6 +170,7 @@ export default defineOutput({
     const credentials = factsOf<typeof credentialsHook>(facts, "credentials");
     const egress = factsOf<typeof egressHook>(facts, "egress");
     const rules = factsOf<typeof rulesHook>(facts, "rules");
+    const oauth = factsOf<typeof oauthHook>(facts, "oauth");
     const { stack, environment } = topology;
     const lock = {
       version: 1,
@@ -171,6 +182,7 @@ export default defineOutput({
       credentials: credentials.names,
       egress: egress.targets,
       flags: registry.flags,
+      ...(oauth === null ? {} : { oauth: { issuer: oauth.issuer, audience: oauth.audience } }),
       ...(rules.files.length === 0 ? {} : { rules: rules.files.map(({ file, hash }) => ({ file, hash })) }),
     };
     return [
@@ -181,7 +193,7 @@ export default defineOutput({
         kind: "data",
         path: "server/registry.ts",
         from: "hooks/registry.ts",
-        text: registrySource(topology, registry, credentials, generation.links, rules),
+        text: registrySource(topology, registry, credentials, generation.links, rules, oauth),
       },
       {
         kind: "data",
@@ -192,7 +204,21 @@ export default defineOutput({
       },
       ...contents.files.map((file): FileSpec => ({ kind: "data", ...file })),
       ...packageFiles(topology, generation, rules),
-      ...runtimeFiles(generation, topology.server.framework, rules, topology.server.state !== null),
+      ...runtimeFiles(generation, topology.server.framework, rules, {
+        state: topology.server.state !== null,
+        tokens: oauth !== null,
+      }),
+      ...(oauth === null || oauth.keysUrl !== null
+        ? []
+        : [
+            {
+              kind: "data" as const,
+              path: `server/${ISSUER_KEYS}`,
+              from: "hooks/oauth.ts",
+              json: { keys: topology.issuerKeys },
+              layout: "pretty" as const,
+            },
+          ]),
       ...generation.links.map((link): FileSpec => ({
         kind: "specialized",
         path: `server/${modulePath(link)}`,

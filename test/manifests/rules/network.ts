@@ -5,6 +5,9 @@ import { complaints } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 const DIRECTIONS = ["Ingress", "Egress"];
+const SERVER = /^(\/[\w-]+)?\/mcp$/;
+/** Where clients look for the issuer of tokens. */
+const DESCRIPTION = /^\/\.well-known\/oauth-protected-resource(\/[\w-]+)?\/mcp$/;
 
 function policiesOf(pod: Pod, manifests: readonly Manifest[]): readonly Manifest[] {
   return ofKind(manifests, "NetworkPolicy").filter(
@@ -227,10 +230,14 @@ export const networkRules: readonly Rule[] = [
         ...complaints(
           routes,
           (route) => {
-            const paths = routedPaths(route);
+            const paths = routedPaths(route).map(String);
+            const described = paths.filter((path) => DESCRIPTION.test(path));
+            const own = paths.filter((path) => SERVER.test(path));
             return (
-              paths.length === 1 &&
-              paths.every((path) => typeof path === "string" && /^(\/[\w-]+)?\/mcp$/.test(path))
+              own.length <= 1 &&
+              described.length <= 1 &&
+              own.length + described.length === paths.length &&
+              paths.length > 0
             );
           },
           ({ file }) => `${file}: leads to more than /mcp`,
