@@ -108,6 +108,16 @@ export function presentedKey(request: IncomingMessage): string | undefined {
   return BEARER.exec(bearer[0] ?? "")?.[1];
 }
 
+/** Three parts of base64url, the first of them a JSON object: no key that is made as it should be looks like this. */
+const TOKEN = /^Bearer (eyJ[\w-]*\.[\w-]*\.[\w-]*)$/i;
+
+/** The one token that the request carries, not yet looked at. */
+export function presentedToken(request: IncomingMessage): string | undefined {
+  const bearer = headerValues(request, "authorization");
+  if (bearer.length !== 1 || headerValues(request, "x-api-key").length > 0) return undefined;
+  return TOKEN.exec(bearer[0] ?? "")?.[1];
+}
+
 /** The principal of a key, found by its digest. */
 export function principalOf(presented: string, keys: ApiKeys): Principal | undefined {
   const digest = digestOf(presented);

@@ -1,5 +1,17 @@
 import type { FaultCode } from "#runtime/fault";
 
+/** Why a token did not let its bearer in. */
+export type TokenReason =
+  | "insufficient_scope"
+  | "issuer_unavailable"
+  | "token_audience"
+  | "token_claims"
+  | "token_expired"
+  | "token_issuer"
+  | "token_malformed"
+  | "token_not_yet_valid"
+  | "token_signature";
+
 /** Why a request was turned away before a tool was asked. The caller sees a status; the audit has the word. */
 export type DoorReason =
   | "body_too_large"
@@ -58,4 +70,4 @@ export type HiddenReason =
   | "write_disabled";
 
 /** The `reason` of an audit row. The set is closed so that the runbook can explain all of it. */
-export type Reason = "allowed" | ApprovalReason | DoorReason | HiddenReason | FaultCode;
+export type Reason = "allowed" | ApprovalReason | DoorReason | HiddenReason | TokenReason | FaultCode;

@@ -240,12 +240,17 @@ function warnStrangers({ policy }: Core, principals: readonly Principal[]): void
 
 async function startHttp(options: ServerOptions): Promise<RunningServer> {
   const core = buildCore(options);
-  const callers = openCallers(options.environment, core.redactor.learn);
+  const tokens = options.registry.tokens?.(options.environment);
+  const callers = openCallers(options.environment, core.redactor.learn, tokens);
   warnStrangers(core, callers.all());
   const approvals = createApprovalRoutes({ ...core, current: callers.current });
   let open = true;
-  const server = createFrontDoor({ ...core, callers, approvals, isOpen: () => open });
+  const server = createFrontDoor({ ...core, callers, tokens, approvals, isOpen: () => open });
   const { port, bind, approvalsPort } = core.settings;
+  if (approvalsPort !== undefined && tokens?.takesKeys === false)
+    throw new StartError(
+      "MCP_APPROVALS_PORT is set, but people log in there by a key, and no keys are drawn",
+    );
   await listen(server, port, bind);
   const page = approvalsPort === undefined ? undefined : createApprovalPage({ ...core, callers, approvals });
   if (page !== undefined) await listen(page, approvalsPort ?? 0, bind);

@@ -3,6 +3,7 @@ import type { ProposalStore } from "#runtime/proposal-store";
 import type { RateStore } from "#runtime/rate-limits";
 import type { OpenRules } from "#runtime/rules";
 import type { Environment } from "#runtime/settings";
+import type { OpenTokens } from "#runtime/tokens";
 import type { AnyToolModule } from "#runtime/tool";
 
 /** How far the drawing lets a call go: `propose` needs a person's approval for every call. */
@@ -57,6 +58,8 @@ export interface Registry {
   readonly rules?: OpenRules;
   /** Missing when limits and proposals are this process's own. */
   readonly state?: OpenState;
+  /** Missing when nobody comes with a token. */
+  readonly tokens?: OpenTokens;
   /** Variables that links cannot work without, each with its link. */
   readonly credentials: Readonly<Record<string, string>>;
 }

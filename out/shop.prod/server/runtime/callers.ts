@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { openHotFile } from "#runtime/hot-file";
 import type { HotFile } from "#runtime/hot-file";
-import { headerValues, presentedKey, principalOf, takeKey } from "#runtime/identity";
+import { headerValues, presentedKey, presentedToken, principalOf, takeKey } from "#runtime/identity";
 import type { ApiKey, Principal } from "#runtime/identity";
 import { parseKeys } from "#runtime/key-table";
 import type { KeyRow } from "#runtime/key-table";
 import { StartError } from "#runtime/start-error";
+import type { RefusedToken, Tokens } from "#runtime/tokens";
 
 /** Who a request is from, and what it said about itself without being entitled to. */
 export interface Identified {
@@ -14,9 +15,12 @@ export interface Identified {
   readonly ignored: readonly string[];
 }
 
-/** Everybody whose key is accepted as of now. */
+export type Identification = Identified | RefusedToken | undefined;
+
+/** Everybody whose key is accepted as of now, and whoever brings a token of the drawn issuer. */
 export interface Callers {
-  identify(request: IncomingMessage): Identified | undefined;
+  /** At once for a key. */
+  identify(request: IncomingMessage): Identification | Promise<Identification>;
   /** Whose key this is. */
   holderOf(key: string): Principal | undefined;
   /** The principal as its key has it now; `undefined` once the key is gone or over. */
@@ -48,6 +52,19 @@ function delegatedBy(key: Principal, request: IncomingMessage): Principal | unde
   return { ...key, id: `${key.id}/${whom}`, human, agent, team, session };
 }
 
+/** A key or a token, with what the request says beside it. */
+function identifiedBy(bearer: Principal, request: IncomingMessage): Identified | undefined {
+  const principal = bearer.delegated ? delegatedBy(bearer, request) : bearer;
+  if (principal === undefined) return undefined;
+  const ignored = bearer.delegated ? [] : NAMING.filter((header) => headerValues(request, header).length > 0);
+  return { principal, ignored };
+}
+
+async function bearerOf(token: string, tokens: Tokens, request: IncomingMessage): Promise<Identification> {
+  const held = await tokens.holderOf(token);
+  return "refused" in held ? held : identifiedBy(held, request);
+}
+
 type MutableEnvironment = Record<string, string | undefined>;
 
 /** The keys of the environment, without an end. The one key may be said to be somebody's, whom grants know. */
@@ -77,11 +94,18 @@ function environmentKeys(
  * Whoever may call over HTTP: the keys of the environment, and those of the table in `MCP_KEYS_FILE`, which may change
  * while the server runs. Two keys of one party can both be good, so that a rotation interrupts nobody.
  */
-export function openCallers(environment: MutableEnvironment, onSecret: (value: string) => void): Callers {
+export function openCallers(
+  environment: MutableEnvironment,
+  onSecret: (value: string) => void,
+  tokens?: Tokens,
+): Callers {
   const path = environment["MCP_KEYS_FILE"] || undefined;
+  const takesKeys = tokens?.takesKeys ?? true;
   const table: HotFile<readonly KeyRow[]> | undefined =
-    path === undefined ? undefined : openHotFile(path, "MCP_KEYS_FILE", parseKeys, "optional");
-  const fixed = environmentKeys(environment, onSecret, (table?.current() ?? []).length > 0);
+    path === undefined || !takesKeys ? undefined : openHotFile(path, "MCP_KEYS_FILE", parseKeys, "optional");
+  const fixed = takesKeys ? environmentKeys(environment, onSecret, (table?.current() ?? []).length > 0) : [];
+  // What is not asked for is not left for a tool to find.
+  for (const name of ["MCP_API_KEY", "MCP_ADMIN_API_KEY"]) delete environment[name];
   const valid = (): readonly ApiKey[] => {
     const now = Date.now();
     const rows = table?.current() ?? [];
@@ -89,19 +113,17 @@ export function openCallers(environment: MutableEnvironment, onSecret: (value: s
   };
   return {
     identify: (request) => {
+      const token = tokens === undefined ? undefined : presentedToken(request);
+      if (tokens !== undefined && token !== undefined) return bearerOf(token, tokens, request);
       const presented = presentedKey(request);
       const key = presented === undefined ? undefined : principalOf(presented, valid());
-      if (key === undefined) return undefined;
-      const principal = key.delegated ? delegatedBy(key, request) : key;
-      if (principal === undefined) return undefined;
-      const ignored = key.delegated
-        ? []
-        : NAMING.filter((header) => headerValues(request, header).length > 0);
-      return { principal, ignored };
+      return key === undefined ? undefined : identifiedBy(key, request);
     },
     holderOf: (key) => principalOf(key, valid()),
     current: (principal) => {
-      const [id] = principal.id.split("/");
+      const [id = ""] = principal.id.split("/");
+      // Who still has an account is for the issuer to know; grants and sessions are asked anew here.
+      if (id.startsWith("oauth:")) return tokens === undefined ? undefined : principal;
       const key = valid().find((each) => each.principal.id === id)?.principal;
       if (key === undefined) return undefined;
       return key.delegated ? { ...principal, role: key.role } : key;

@@ -13,17 +13,19 @@ import { readJsonBody } from "#runtime/json-body";
 import { plainText } from "#runtime/plain-text";
 import { traceInBody, traceOf } from "#runtime/trace";
 import type { PolicyGate } from "#runtime/policy-gate";
-import type { DoorReason, SwitchReason } from "#runtime/reason";
+import type { DoorReason, SwitchReason, TokenReason } from "#runtime/reason";
 import type { ServerSettings } from "#runtime/server-settings";
 import type { Switches } from "#runtime/switches";
 import { createListener, isCertified } from "#runtime/tls";
 import type { TlsFiles } from "#runtime/tls";
+import type { Tokens } from "#runtime/tokens";
 
 export interface FrontDoorParts {
   readonly settings: ServerSettings;
   /** In the open without it. */
   readonly tls: TlsFiles | undefined;
   readonly callers: Pick<Callers, "identify">;
+  readonly tokens?: Pick<Tokens, "challenge" | "metadata"> | undefined;
   readonly audit: Audit;
   readonly adapter: Adapter;
   readonly approvals: ApprovalRoutes;
@@ -49,6 +51,7 @@ const TIMEOUTS = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
 };
+const REFUSALS = { 401: "Unauthorised", 403: "Forbidden", 503: "Unavailable" } as const;
 const LINGER_MS = 2_000;
 /** Longer than the queue and the time limit of a call together can take. */
 const ANSWER_MS = 330_000;
@@ -73,7 +76,7 @@ function answerJson(
 /** Answers without having read the body; a client that goes on sending is cut off after a moment. */
 function turnAway(
   visit: Visit,
-  reason: DoorReason | SwitchReason,
+  reason: DoorReason | SwitchReason | TokenReason,
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
@@ -181,12 +184,17 @@ async function answerProbe(visit: Visit, path: string, parts: FrontDoorParts): P
   answerJson(visit, 200, { status: "ready" });
 }
 
+/** What clients look up to find out where tokens come from; nothing where none are drawn. */
+function metadataAt(path: string, { tokens }: FrontDoorParts): object | undefined {
+  return tokens !== undefined && Object.hasOwn(tokens.metadata, path) ? tokens.metadata[path] : undefined;
+}
+
 /** The order of every HTTP request. Nothing is read from a body before its sender is known. */
 async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promise<void> {
   const { request, exchange } = visit;
   const foreign = foreignHeader(request, parts.settings);
   if (foreign !== undefined) return turnAway(visit, foreign, 403, { error: "Forbidden" });
-  const methods = METHODS[path];
+  const methods = METHODS[path] ?? (metadataAt(path, parts) === undefined ? undefined : ["GET"]);
   if (methods === undefined) return turnAway(visit, "no_such_route", 404, { error: "Not found" });
   if (!methods.includes(request.method ?? "")) {
     return turnAway(
@@ -198,19 +206,27 @@ async function answer(visit: Visit, path: string, parts: FrontDoorParts): Promis
     );
   }
   if (PROBES.has(path)) return await answerProbe(visit, path, parts);
+  const metadata = metadataAt(path, parts);
+  if (metadata !== undefined) return answerJson(visit, 200, metadata);
   const off = path === "/config/status" ? undefined : parts.switches.off();
   if (off !== undefined) return turnAway(visit, off, off === "feature-disabled" ? 503 : 403, { error: off });
   if (!isCertified(request.socket, parts.tls))
     return turnAway(visit, "missing_client_certificate", 401, { error: "Unauthorised" });
-  const identified = parts.callers.identify(request);
+  const known = parts.callers.identify(request);
+  const identified = known instanceof Promise ? await known : known;
   if (identified === undefined) {
+    const challenge = parts.tokens?.challenge ?? "Bearer";
     return turnAway(
       visit,
       "unauthenticated",
       401,
       { error: "Unauthorised" },
-      { "www-authenticate": "Bearer" },
+      { "www-authenticate": challenge },
     );
+  }
+  if ("refused" in identified) {
+    const { refused, status, headers } = identified;
+    return turnAway(visit, refused, status, { error: REFUSALS[status] }, headers);
   }
   exchange.note(identified);
   const session = request.headers["mcp-session-id"];
