@@ -12,6 +12,8 @@ export default defineConfig({
       "{templates,generator}/*/live.test.ts",
       "test/live/**",
     ],
+    // Most of what a test does is wait for processes that it started.
+    maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },

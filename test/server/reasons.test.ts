@@ -13,6 +13,8 @@ import type { Json } from "./boot.ts";
 import { emitServer } from "./emitted.ts";
 import { faultOf, note, openStage, rowsOf, valkeySet } from "./governed.ts";
 import type { Governed, SaidFault, Stage, Who } from "./governed.ts";
+import { openTokenWays } from "./token-ways.ts";
+import type { TokenWays } from "./token-ways.ts";
 
 /** The words of the closed set, as its source lists them. */
 function reasonsInSource(): readonly string[] {
@@ -37,11 +39,14 @@ const OF_MCP_RUNTIME: readonly string[] = (
 let stage: Stage;
 /** For every request that needs no other settings. */
 let shared: Governed;
+let tokens: TokenWays;
 beforeAll(async () => {
   stage = await openStage();
   shared = await stage.start();
+  tokens = await openTokenWays();
 });
 afterAll(async () => {
+  await tokens.close();
   await shared.process.stop();
   stage.remove();
 });
@@ -262,6 +267,7 @@ const ways = (): Readonly<Record<string, Way>> => ({
   rpc_inspection_failed: door({ body: "{" }),
   shutting_down: whileStopping,
   unauthenticated: door({ headers: { authorization: "Bearer nobody" } }),
+  ...tokens.ways,
   // Switches
   agent_dispatch_disabled: switched("MCP_AGENT_DISPATCH_ENABLED=false"),
   "feature-disabled": switched("MCP_GATEWAY_ENABLED=false"),
