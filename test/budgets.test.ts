@@ -116,7 +116,7 @@ describe("what a client reads before it calls anything", () => {
     expect(listOf(word, 20)).toBeLessThanOrEqual(most);
   });
 
-  /** What stands in every tool, schemas of answers and annotations, is two thirds of 40 KB by itself. */
+  /** Decision 20: what every tool carries is more than 40 KB by itself. */
   it.fails("P7: not reached: a list of 20 links takes at most 40 KB", () => {
     expect(listOf("read", 20)).toBeLessThanOrEqual(40 * 1024);
   });
