@@ -56,6 +56,8 @@ describe("grep is the grep of the system", () => {
     "grep -vc Running",
     "grep -i RUNNING",
     "grep -ic 'ab'",
+    "grep '^*'",
+    "grep '^*x'",
     "grep -F 'a.b*c'",
     "grep -Fi 'A.B*C'",
     "grep 'a.b*c'",

@@ -91,7 +91,11 @@ function takeSequence(compiler: Compiler): Fragment {
   const pieces: Fragment[] = [];
   for (let next = text[compiler.at]; next !== undefined; next = text[compiler.at]) {
     if (extended && (next === "|" || next === ")")) break;
-    pieces.push(takeRepeated(compiler, takePiece(compiler, pieces.length === 0)));
+    const isFirst = pieces.length === 0;
+    const piece = takePiece(compiler, isFirst);
+    // A star behind the first `^` of a basic pattern is a star.
+    const isAnchor = isFirst && next === "^" && !extended;
+    pieces.push(isAnchor ? piece : takeRepeated(compiler, piece));
   }
   const [first, ...rest] = pieces;
   if (first === undefined) return single(compiler, { is: "split", next: -1, other: -1 });
