@@ -376,13 +376,23 @@ describe("cancellation", () => {
   it("aborting ends the call at once and the query on the server", async () => {
     const cancelled = (): number => server.log().split(/context canceled/).length;
     const before = cancelled();
-    const controller = new AbortController();
-    const started = performance.now();
     const query = `sum(count_over_time({app="flood"} |~ "(.*)(.*)(.*)(.*)(.*)x{1,50}"[10m]))`;
-    const slow = loki.call("loki_query_range", { query, start: "now-20m", step: "5s" }, controller.signal);
-    setTimeout(() => controller.abort(new Error("caller went away")), 300);
-    await expect(slow).rejects.toThrow("caller went away");
-    expect(performance.now() - started).toBeLessThan(1000);
-    await expect.poll(cancelled, { timeout: 8000 }).toBeGreaterThan(before);
+    const goAway = async (): Promise<void> => {
+      const controller = new AbortController();
+      const started = performance.now();
+      const slow = loki.call("loki_query_range", { query, start: "now-20m", step: "5s" }, controller.signal);
+      setTimeout(() => controller.abort(new Error("caller went away")), 300);
+      await expect(slow).rejects.toThrow("caller went away");
+      expect(performance.now() - started).toBeLessThan(1000);
+    };
+    // Loki says nothing when the caller goes between two steps of its work: then another one goes.
+    for (let caller = 1; caller <= 4 && cancelled() === before; caller += 1) {
+      await goAway();
+      await expect
+        .poll(cancelled, { timeout: 3000 })
+        .toBeGreaterThan(before)
+        .catch(() => undefined);
+    }
+    expect(cancelled()).toBeGreaterThan(before);
   });
 });
