@@ -173,6 +173,16 @@ describe("only what was drawn is asked for", () => {
   });
 });
 
+it("S10: rabbitmq_purge_queue empties a queue that the broker has not counted yet", async () => {
+  const module = await upstream((request, response) => {
+    // Without any of the columns that it was asked for, the broker says `[]`.
+    const columns = new URL(request.url ?? "", "http://broker").searchParams.get("columns") ?? "";
+    response.end(columns.split(",").includes("name") ? '{"name":"emails"}' : "[]");
+  });
+  const { data } = await module.call("rabbitmq_purge_queue", { queue: "emails", confirm: "emails", reason });
+  expect(data).toEqual({ queue: "emails", purged: true, ready_before: null });
+});
+
 describe("hostile upstream", () => {
   const CALLS: readonly (readonly [string, Record<string, unknown>])[] = [
     ["rabbitmq_overview", {}],

@@ -409,7 +409,8 @@ const purge = defineTool({
     const found = writableQueue(queue);
     if (confirm !== queue) throw invalid("confirm is not the name of the queue");
     const path = ["queues", found.vhost, found.queue];
-    const before = recordOf(await ask(context, { path, query: { columns: "messages_ready" } }));
+    // With the name, because the broker answers a list where it has counted nothing yet.
+    const before = recordOf(await ask(context, { path, query: { columns: "name,messages_ready" } }));
     await command(context, { path: [...path, "contents"], method: "DELETE" });
     return { data: { queue, purged: true, ready_before: numberOf(before["messages_ready"]) } };
   },
