@@ -51,13 +51,9 @@ function isSafe(url: string): boolean {
   return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
 
-function addressOf({ tls, host, path }: Pick<Route, "host" | "path" | "tls">): string {
-  return `${tls ? "https" : "http"}://${host}${path}`;
-}
-
 /** The one address of the drawn routes: clients ask for tokens for it, so two are one too many. */
 function resourceOf({ audience }: OAuth, routes: readonly Route[]): string | Fault {
-  const urls = [...new Set(routes.map(addressOf))];
+  const urls = [...new Set(routes.map(({ address }) => address))];
   const path = ["access", "oauth"];
   const resource = urls.length === 1 ? urls[0] : isUrl(audience) ? audience : undefined;
   if (resource === undefined) {

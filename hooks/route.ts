@@ -25,6 +25,8 @@ export interface Route {
   readonly host: string;
   /** `/mcp`, or with the drawn prefix in front. */
   readonly path: string;
+  /** As a client writes it: `https://mcp.example.com/mcp`. */
+  readonly address: string;
   /** Whether the path differs from the server's own. */
   readonly isRewritten: boolean;
   readonly tls: boolean;
@@ -114,6 +116,7 @@ function routeOf(link: Link, host: string, topology: Topology, workload: Workloa
   const tls = link.attributes["tls"] !== false;
   const path = pathOf(link, topology, workload);
   const listener = component.attributes["listener"];
+  const scheme = tls ? "https" : "http";
   return {
     link: link.id,
     gateway: component.name,
@@ -126,6 +129,7 @@ function routeOf(link: Link, host: string, topology: Topology, workload: Workloa
     },
     host,
     path,
+    address: `${scheme}://${host}${path}`,
     isRewritten: path !== workload.path,
     tls,
     checksKey: textOf(link, "auth") === "key-auth",

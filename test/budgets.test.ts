@@ -116,6 +116,11 @@ describe("what a client reads before it calls anything", () => {
     expect(listOf(word, 20)).toBeLessThanOrEqual(most);
   });
 
+  it("P7: what tools carry besides their parameters takes more than 40 KB of a list of 20 links", () => {
+    const withoutParameters = (lists.get("read") ?? []).map((tool) => ({ ...tool, inputSchema: undefined }));
+    expect((bytesOf(withoutParameters) / distinct.length) * 20).toBeGreaterThan(40 * 1024);
+  });
+
   /** Decision 20: what every tool carries is more than 40 KB by itself. */
   it.fails("P7: not reached: a list of 20 links takes at most 40 KB", () => {
     expect(listOf("read", 20)).toBeLessThanOrEqual(40 * 1024);

@@ -22,8 +22,7 @@ function keySecretOf(facts: Facts): string {
 type OAuth = ReturnType<(typeof oauthHook)["derive"]>;
 
 /** Where clients find out who signs tokens for the address of this route; empty where no tokens are drawn. */
-function metadataPath({ tls, host, path }: Route, oauth: OAuth): string {
-  const address = `${tls ? "https" : "http"}://${host}${path}`;
+function metadataPath({ address }: Route, oauth: OAuth): string {
   return oauth?.resource === address ? oauth.metadataPath : "";
 }
 

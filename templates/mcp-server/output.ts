@@ -92,14 +92,15 @@ function runtimeFiles(
   has: { readonly state: boolean; readonly tokens: boolean },
 ): FileSpec[] {
   const { copies, links } = generation;
+  /** By what a name begins with; all other files are for every server. */
+  const optional: Readonly<Record<string, (name: string) => boolean>> = {
+    "adapter-": (name) => name.startsWith(FRAMEWORKS[framework].adapter),
+    "oauth/": () => has.tokens,
+    "rules/": (name) => wantsRuleFile(name, rules, generation),
+    "state/": () => has.state,
+  };
   const isWanted = (name: string): boolean =>
-    name.startsWith("state/")
-      ? has.state
-      : name.startsWith("oauth/")
-        ? has.tokens
-        : name.startsWith("rules/")
-          ? wantsRuleFile(name, rules, generation)
-          : !name.startsWith("adapter-") || name.startsWith(FRAMEWORKS[framework].adapter);
+    Object.entries(optional).every(([start, wants]) => !name.startsWith(start) || wants(name));
   const shared = [...copies.keys()]
     .filter((from) => from.startsWith(RUNTIME) && isWanted(from.slice(RUNTIME.length)))
     .map((from): FileSpec => ({

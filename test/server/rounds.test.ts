@@ -2,7 +2,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createRounds } from "#runtime/adapter-sdk-rounds";
-import { sealingKey } from "#runtime/awaited-proposal";
+import type { Rounds } from "#runtime/adapter-sdk-rounds";
 import type { Caller } from "#runtime/mcp-service";
 import { ask } from "./boot.ts";
 import type { Json } from "./boot.ts";
@@ -193,27 +193,34 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
   });
 });
 
-describe("the key that seals the state", () => {
-  const shared = { MCP_REPLICA_STATE_PASSWORD: "what only the replicas know" };
-  it("is one for all replicas, of what no client knows, and never the password itself", () => {
-    expect(sealingKey(shared, true)).toEqual(sealingKey(shared, true));
-    expect(sealingKey({ MCP_REPLICA_STATE_PASSWORD: "another" }, true)).not.toEqual(sealingKey(shared, true));
-    expect(Buffer.from(sealingKey(shared, true)).toString()).not.toContain("replicas");
-  });
-  it("is of one process where nothing is shared", () => {
-    expect(sealingKey(shared, false)).not.toEqual(sealingKey(shared, false));
-    expect(sealingKey({}, true)).toHaveLength(32);
-  });
-});
-
 describe("the sealed state", () => {
+  it("is good for whoever has the same key, and for nobody else", async () => {
+    const exchange = { facts: () => ({ principal: { id: "key:agent" } }), note: () => undefined };
+    const holding = (fill: number): Rounds =>
+      createRounds(
+        async () => new Uint8Array(32).fill(fill),
+        () => ({ exchange }) as unknown as Caller,
+      );
+    const envelope = { [`${META}clientCapabilities`]: { elicitation: {} } };
+    const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
+    const context = { mcpReq } as unknown as ServerContext;
+    const claims = { proposal_id: "1", tool: TOOL, argsSha: "0".repeat(64) };
+    const waits = { ...claims, provider: "grafana", expires_at: "", preview: {}, state: "proposed" } as const;
+    const { requestState: state = "" } = (await holding(1).next(waits, context)) ?? {};
+    expect(await holding(1).verify(state, context)).toEqual(claims);
+    await expect(holding(2).verify(state, context)).rejects.toThrow();
+  });
+
   it("is good for a quarter of an hour, and then for nothing", async () => {
     const notes: object[] = [];
     const exchange = {
       facts: () => ({ principal: { id: "key:agent" } }),
       note: (fact: object) => notes.push(fact),
     };
-    const rounds = createRounds(new Uint8Array(32), () => ({ exchange }) as unknown as Caller);
+    const rounds = createRounds(
+      async () => new Uint8Array(32),
+      () => ({ exchange }) as unknown as Caller,
+    );
     const envelope = { [`${META}clientCapabilities`]: { elicitation: {} } };
     const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
     const context = { mcpReq } as unknown as ServerContext;

@@ -50,7 +50,7 @@ async function bootForTwo(): Promise<{
       pipeline,
       contentPipeline: pipeline,
       inFlight: createInFlight(),
-      sealingKey: new Uint8Array(32),
+      sealingKey: async () => new Uint8Array(32),
     }),
   );
   const keys = [newKey(), newKey()] as const;

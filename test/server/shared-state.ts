@@ -37,7 +37,7 @@ export function sharedFake(): SharedFake {
       rates: memoryRates(),
       proposals: embeddedProposals(undefined),
       heads: shared,
-      sessionKey: async () => {
+      sealingKey: async () => {
         if (shared.isAway) throw new Error("the shared state is away");
         return key;
       },

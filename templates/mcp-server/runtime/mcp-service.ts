@@ -51,7 +51,7 @@ export interface McpService extends ContentService {
   readonly version: `${number}.${number}.${number}`;
   readonly instructions: string;
   /** Of what clients carry from one round of a call to the next. */
-  readonly sealingKey: Uint8Array;
+  readonly sealingKey: () => Promise<Uint8Array>;
   /** What this caller may call, sorted by name. */
   listTools(caller: Pick<Caller, "exchange">): readonly ToolListing[];
   /** `undefined` for a tool that is unknown to this caller, for whatever reason; see `unknownTool`. */
@@ -100,7 +100,7 @@ export interface ServiceParts {
   readonly contentPipeline: (call: Call) => Promise<Outcome>;
   readonly inFlight: InFlight;
   readonly rules?: Rules | undefined;
-  readonly sealingKey: Uint8Array;
+  readonly sealingKey: () => Promise<Uint8Array>;
 }
 
 /** Generated texts are guides to the tools, so a model is told to begin with them. */

@@ -78,11 +78,10 @@ function pageAfterCut(page: Envelope["page"]): Envelope["page"] {
 }
 
 /**
- * The envelope in at most `maxBytes` of JSON: huge strings are cut to 2 kB first, then rows from the end of
+ * An envelope that is too large, in at most `maxBytes` of JSON: huge strings are cut to 2 kB first, then rows from the end of
  * the largest array. What was cut is said in `truncation`.
  */
 export function fitEnvelope(envelope: Envelope, maxBytes: number): Envelope {
-  if (jsonBytes(envelope) <= maxBytes) return envelope;
   const data = mapStrings(envelope.data, { text: cutCell, key: cutCell });
   const hint = "the result was too large: ask for fewer rows, a smaller range or a narrower filter";
   const cut: Envelope = {

@@ -6,7 +6,8 @@ export interface StringMapper {
   member?(key: string, value: unknown): unknown;
 }
 
-const MAX_DEPTH = 64;
+/** Deeper values are null. */
+export const MAX_DEPTH = 64;
 
 /** A plain JSON value equal to `value` with its strings mapped; what JSON cannot hold becomes null. */
 export function mapStrings(value: unknown, mapper: StringMapper, depth = 0): unknown {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Adapter, CreateAdapter } from "#runtime/adapter";
@@ -5,7 +6,6 @@ import { createApprovalPage } from "#runtime/approval-page";
 import { openApprovalWebhook } from "#runtime/approval-webhook";
 import type { ApprovalWebhook } from "#runtime/approval-webhook";
 import { createApprovalRoutes } from "#runtime/approval-routes";
-import { sealingKey } from "#runtime/awaited-proposal";
 import { openAudit } from "#runtime/audit";
 import type { Audit } from "#runtime/audit";
 import { readAuditSettings } from "#runtime/audit-settings";
@@ -148,6 +148,7 @@ function buildCore(options: ServerOptions): Core {
   const parts = { ...gates, proposals, audit, redactor, approvalForWrites, rules };
   const pipeline = createPipeline({ ...parts, maxResultBytes });
   const inFlight = createInFlight();
+  const ownKey = randomBytes(32);
   const service = createService({
     registry,
     tools,
@@ -157,7 +158,7 @@ function buildCore(options: ServerOptions): Core {
     inFlight,
     rules,
     pipeline,
-    sealingKey: sealingKey(environment, shared !== undefined),
+    sealingKey: shared?.sealingKey ?? (async () => ownKey),
     contentPipeline: createPipeline({ ...parts, maxResultBytes: MAX_CONTENT_BYTES }),
   });
   const tls = readTlsFiles(environment);
@@ -174,7 +175,7 @@ function buildCore(options: ServerOptions): Core {
     webhook,
     pipeline,
     inFlight,
-    adapter: adapter(service, shared && sessionNames(shared.sessionKey)),
+    adapter: adapter(service, shared && sessionNames(shared.sealingKey)),
     stateAnswers: shared && stateProbe(shared.answers),
   };
 }

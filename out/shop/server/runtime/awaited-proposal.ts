@@ -1,9 +1,7 @@
-import { hkdfSync, randomBytes } from "node:crypto";
 import { fail, refuse } from "#runtime/call";
 import type { Call, Outcome } from "#runtime/call";
 import type { Envelope, Fault } from "#runtime/envelope";
 import type { Proposal, StoredProposal } from "#runtime/proposal";
-import type { Environment } from "#runtime/settings";
 
 /** What a client carries from one round of a call to the next, under our seal. It permits nothing: every round is a call. */
 export interface AwaitedProposal {
@@ -17,16 +15,6 @@ export type WaitingProposal = Pick<
   Proposal,
   "proposal_id" | "provider" | "tool" | "argsSha" | "expires_at" | "preview" | "state"
 >;
-
-/**
- * The key of that seal. No client may know it, so it is not made of anything that is a client's: replicas have the
- * password of what they share, and one process alone has a number of its own, which ends with it.
- */
-export function sealingKey(environment: Environment, isShared: boolean): Uint8Array {
-  const password = environment["MCP_REPLICA_STATE_PASSWORD"];
-  if (!isShared || password === undefined || password === "") return randomBytes(32);
-  return new Uint8Array(hkdfSync("sha256", password, "", "mcp request state v1", 32));
-}
 
 /** What became of the proposal that a call goes on waiting for; `undefined` where that is one to make, or to wait for. */
 export function outcomeOf(

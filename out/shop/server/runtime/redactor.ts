@@ -1,5 +1,5 @@
 import { describesSecret } from "#runtime/described-secret";
-import { mapStrings } from "#runtime/map-strings";
+import { MAX_DEPTH, mapStrings } from "#runtime/map-strings";
 import { plainText } from "#runtime/plain-text";
 
 const MARK = "[redacted]";
@@ -103,8 +103,6 @@ function formsOf(secret: string): readonly string[] {
     JSON.stringify(secret).slice(1, -1),
   ].filter((form) => form.length >= SHORTEST);
 }
-
-const MAX_DEPTH = 64;
 
 /** Whether a value is nothing but JSON and none of its keys names a secret. */
 function isHarmless(value: unknown, names: (key: string) => boolean, depth = 0): boolean {

@@ -1,3 +1,4 @@
+import { hkdfSync } from "node:crypto";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   createRequestStateCodec,
@@ -49,19 +50,22 @@ function messageOf({ proposal_id, provider, tool, expires_at, preview, state }: 
   );
 }
 
-export function createRounds(key: Uint8Array, callerOf: (id: string | number) => Caller): Rounds {
-  // Most requests carry no state, and there is one server for each of them.
-  let made: RequestStateCodec<AwaitedProposal> | undefined;
-  const codec = (): RequestStateCodec<AwaitedProposal> =>
-    (made ??= createRequestStateCodec({
-      key,
+/** `key` is the secret of whoever may answer a later round; it is asked for where a round needs it. */
+export function createRounds(
+  key: () => Promise<Uint8Array>,
+  callerOf: (id: string | number) => Caller,
+): Rounds {
+  const codec = async (): Promise<RequestStateCodec<AwaitedProposal>> =>
+    createRequestStateCodec({
+      // Not the key itself, with which other things are sealed too.
+      key: new Uint8Array(hkdfSync("sha256", await key(), "", "mcp request state v1", 32)),
       ttlSeconds: TTL_SECONDS,
       bind: ({ mcpReq }) => `${mcpReq.method}\0${callerOf(mcpReq.id).exchange.facts().principal?.id ?? ""}`,
-    }));
+    });
   return {
     verify: async (state, context) => {
       try {
-        return await codec().verify(state, context);
+        return await (await codec()).verify(state, context);
       } catch (cause) {
         callerOf(context.mcpReq.id).exchange.note({ decision: "deny", reason: "protocol_error", ok: false });
         throw cause;
@@ -81,7 +85,7 @@ export function createRounds(key: Uint8Array, callerOf: (id: string | number) =>
             requestedSchema: { type: "object", properties: {} },
           }),
         },
-        requestState: await codec().mint({ proposal_id, tool, argsSha }, context),
+        requestState: await (await codec()).mint({ proposal_id, tool, argsSha }, context),
       });
     },
   };

@@ -34,7 +34,7 @@ export interface SharedState {
   /** How far the audit chain of each replica has come. */
   readonly heads: HeadRegistry;
   /** The same for all, and known to nobody else. */
-  readonly sessionKey: () => Promise<Buffer>;
+  readonly sealingKey: () => Promise<Buffer>;
   /** Whether it answers; never rejects. */
   readonly answers: () => Promise<boolean>;
 }

@@ -135,10 +135,10 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
 }
 
 /** Whoever comes first makes it; it is asked for once. */
-function sharedSessionKey(redis: Redis, prefix: string): () => Promise<Buffer> {
+function sharedKey(redis: Redis, prefix: string): () => Promise<Buffer> {
   const read = async (): Promise<Buffer> => {
-    await redis.set(`${prefix}session-key`, randomBytes(32).toString("base64"), "NX");
-    return Buffer.from((await redis.get(`${prefix}session-key`)) ?? "", "base64");
+    await answered(redis.set(`${prefix}sealing-key`, randomBytes(32).toString("base64"), "NX"));
+    return Buffer.from((await answered(redis.get(`${prefix}sealing-key`))) ?? "", "base64");
   };
   let key: Promise<Buffer> | undefined;
   return async () => {
@@ -160,7 +160,7 @@ export const openState: OpenState = (environment, scope, onSecret) => {
     rates: sharedRates(redis, prefix),
     proposals: sharedProposals(redis, prefix),
     heads: sharedHeads(redis, prefix),
-    sessionKey: sharedSessionKey(redis, prefix),
+    sealingKey: sharedKey(redis, prefix),
     answers: async () =>
       await redis.time().then(
         () => true,
