@@ -13,6 +13,8 @@ export interface Cursor {
   indent: number;
   depth: number;
   values: number;
+  /** Positions that were asked for and that the walk has not come to yet. */
+  unfound: number;
 }
 
 /** The text leaves the plain subset; the message says through what, as the object of a sentence. */

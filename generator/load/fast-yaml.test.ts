@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { damagedText, yamlText } from "../../test/harness/yaml-texts.ts";
-import { parseFast } from "./fast-yaml.ts";
+import { locateFast, parseFast } from "./fast-yaml.ts";
 import { type StrictResult, parseStrict } from "./strict-yaml.ts";
 import { type PositionQuery, offsetOf, wantedPaths } from "./wanted.ts";
 
@@ -24,8 +24,19 @@ function pathsOf(value: unknown): PositionQuery["path"][] {
   return [[], ...below];
 }
 
+function queriesOf(value: unknown): readonly PositionQuery[] {
+  return pathsOf(value).flatMap((path): PositionQuery[] => [{ path }, { path, on: "value" }]);
+}
+
+/** Asked for alone, the walk may end as soon as it comes there. */
+function offsetAlone(text: string, query: PositionQuery): number {
+  const wanted = wantedPaths([query]);
+  locateFast(text, wanted);
+  return offsetOf(wanted, query);
+}
+
 function offsetsOf(value: unknown, locate: Extract<StrictResult, { ok: true }>["locate"]): readonly number[] {
-  const queries = pathsOf(value).flatMap((path): PositionQuery[] => [{ path }, { path, on: "value" }]);
+  const queries = queriesOf(value);
   const wanted = wantedPaths(queries);
   locate(wanted);
   return queries.map((query) => offsetOf(wanted, query));
@@ -39,8 +50,9 @@ function expectSameAsStrict(text: string): boolean {
   if (!strict.ok) throw new Error(`only the fast path accepts it: ${strict.faults[0]?.message}`);
   expect(fast.value).toStrictEqual(strict.value);
   expect(JSON.stringify(fast.value)).toBe(JSON.stringify(strict.value));
-  const fastOffsets = offsetsOf(fast.value, (wanted) => parseFast(text, wanted));
+  const fastOffsets = offsetsOf(fast.value, (wanted) => locateFast(text, wanted));
   expect(fastOffsets).toEqual(offsetsOf(fast.value, strict.locate));
+  expect(queriesOf(fast.value).map((query) => offsetAlone(text, query))).toEqual(fastOffsets);
   return true;
 }
 

@@ -18,6 +18,7 @@ import {
   readQuoted,
   startsItem,
 } from "./fast-scalars.ts";
+import { asked } from "./wanted.ts";
 import type { Wanted } from "./wanted.ts";
 
 export type FastResult =
@@ -26,6 +27,19 @@ export type FastResult =
   | { readonly ok: false; readonly offset: number; readonly because: string };
 
 type Entries = Record<string, unknown>;
+
+/** Ends a walk for positions that has found everything it was for. */
+class AllFound extends Error {}
+
+function foundKey(cursor: Cursor, place: Wanted, offset: number): void {
+  place.key = offset;
+  if (place.asks.key && --cursor.unfound === 0) throw new AllFound();
+}
+
+function foundValue(cursor: Cursor, place: Wanted): void {
+  place.value = cursor.at;
+  if (place.asks.value && --cursor.unfound === 0) throw new AllFound();
+}
 
 /**
  * The next key of `map`, past its colon.
@@ -41,7 +55,7 @@ function readEntryKey(cursor: Cursor, map: Entries, inFlow: boolean, wanted: Wan
   }
   countValue(cursor);
   const place = wanted?.children.get(key);
-  if (place !== undefined) place.key = start;
+  if (place !== undefined) foundKey(cursor, place, start);
   return key;
 }
 
@@ -105,7 +119,7 @@ function readFlowMap(cursor: Cursor, column: number, wanted: Wanted | undefined)
 /** A value that begins here; `column` is that of the block it stands in. */
 function readValue(cursor: Cursor, column: number, inFlow: boolean, wanted: Wanted | undefined): unknown {
   const code = here(cursor);
-  if (wanted !== undefined) wanted.value = cursor.at;
+  if (wanted !== undefined) foundValue(cursor, wanted);
   if (code === openBracket) return readFlowList(cursor, column, wanted);
   if (code === openBrace) return readFlowMap(cursor, column, wanted);
   return isQuote(code) ? readQuoted(cursor) : readPlainValue(cursor, inFlow);
@@ -120,7 +134,7 @@ function readLineValue(cursor: Cursor, column: number, wanted: Wanted | undefine
 
 /** The map or list in the lines below a key or a dash, or right after a dash. */
 function readBlock(cursor: Cursor, wanted: Wanted | undefined): unknown {
-  if (wanted !== undefined) wanted.value = cursor.at;
+  if (wanted !== undefined) foundValue(cursor, wanted);
   return startsItem(cursor) ? readBlockList(cursor, wanted) : readBlockMap(cursor, wanted);
 }
 
@@ -182,11 +196,15 @@ function readRoot(cursor: Cursor, wanted: Wanted | undefined): unknown {
     toContent(cursor);
   }
   if (cursor.indent !== 0) leave(cursor, cursor.indent < 0 ? "an empty file" : "an indented first line");
-  if (wanted !== undefined) wanted.value = cursor.at;
+  if (wanted !== undefined) foundValue(cursor, wanted);
   const isFlow = here(cursor) === openBrace;
   const value = isFlow ? readLineValue(cursor, -1, wanted) : readBlockMap(cursor, wanted);
   if (cursor.indent >= 0) leave(cursor, "a line whose indentation fits no line above");
   return value;
+}
+
+function start(text: string, unfound: number): Cursor {
+  return { text, at: 0, lineStart: 0, indent: 0, depth: 0, values: 0, unfound };
 }
 
 /**
@@ -194,14 +212,22 @@ function readRoot(cursor: Cursor, wanted: Wanted | undefined): unknown {
  * complete parser and in little memory.
  *
  * It never guesses: what it accepts means the same to the strict parser, and at the first sign of
- * anything else it gives up. `wanted`, when given, receives the offsets of the values that it names.
+ * anything else it gives up.
  */
-export function parseFast(text: string, wanted?: Wanted): FastResult {
-  const cursor: Cursor = { text, at: 0, lineStart: 0, indent: 0, depth: 0, values: 0 };
+export function parseFast(text: string): FastResult {
   try {
-    return { ok: true, value: readRoot(cursor, wanted) };
+    return { ok: true, value: readRoot(start(text, 0), undefined) };
   } catch (error) {
     if (!(error instanceof OutsideSubset)) throw error;
     return { ok: false, offset: error.offset, because: error.message };
+  }
+}
+
+/** Fills in the offsets of the wanted values of a text that `parseFast` accepts; reads no further than to the last. */
+export function locateFast(text: string, wanted: Wanted): void {
+  try {
+    readRoot(start(text, asked(wanted)), wanted);
+  } catch (error) {
+    if (!(error instanceof AllFound)) throw error;
   }
 }

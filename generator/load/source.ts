@@ -1,6 +1,6 @@
 import type { Diagnostic, Position } from "../diagnostics/diagnostic.ts";
 import { pathText } from "../diagnostics/path-text.ts";
-import { parseFast } from "./fast-yaml.ts";
+import { locateFast, parseFast } from "./fast-yaml.ts";
 import { type Fault, decodeText, findUnreadable, lineColumns, maxFaults } from "./text.ts";
 import { type PositionQuery, type Wanted, offsetOf, wantedPaths } from "./wanted.ts";
 
@@ -88,7 +88,7 @@ export async function readSource(file: string, bytes: Uint8Array): Promise<ReadR
   if (faults !== undefined) return refused(faults);
   const fast = parseFast(text);
   if (fast.ok) {
-    return { ok: true, source: sourceOf(file, text, fast.value, (wanted) => void parseFast(text, wanted)) };
+    return { ok: true, source: sourceOf(file, text, fast.value, (wanted) => locateFast(text, wanted)) };
   }
   if (text.length > maxStrictLength) return refused([tooLargeForStrict(fast.offset, fast.because)]);
   const { parseStrict } = await import("./strict-yaml.ts");

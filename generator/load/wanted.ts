@@ -17,15 +17,17 @@ export interface Wanted {
   /** Offsets; -1 when the file has no such key or the value is empty. */
   key: number;
   value: number;
+  /** Which of the two somebody asked for. */
+  asks: { key: boolean; value: boolean };
 }
 
 function emptyWanted(): Wanted {
-  return { children: new Map(), key: -1, value: -1 };
+  return { children: new Map(), key: -1, value: -1, asks: { key: false, value: false } };
 }
 
 export function wantedPaths(queries: readonly PositionQuery[]): Wanted {
   const root = emptyWanted();
-  for (const { path } of queries) {
+  for (const { path, on = "key" } of queries) {
     let place = root;
     for (const step of path) {
       let next = place.children.get(step);
@@ -35,8 +37,16 @@ export function wantedPaths(queries: readonly PositionQuery[]): Wanted {
       }
       place = next;
     }
+    place.asks[on] = true;
   }
   return root;
+}
+
+/** How many offsets below `place` somebody asked for: a parser that has found them all may stop. */
+export function asked({ asks, children }: Wanted): number {
+  let sum = Number(asks.key) + Number(asks.value);
+  for (const child of children.values()) sum += asked(child);
+  return sum;
 }
 
 /** The offset of what `query` asks for, or of the nearest parent that the file has. */
