@@ -11,6 +11,7 @@ import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import type { SealFacts } from "./credentials/credential.ts";
 import type { Report } from "./diagnostics/report.ts";
 import { emit } from "./emit/emit.ts";
+import { compactJson } from "./emit/json-text.ts";
 import { loadStack } from "./load/load.ts";
 import type { LaterFindings } from "./load/load.ts";
 import { readDocument, readNeighbour, readStackFile } from "./load/stack-file.ts";
@@ -110,7 +111,7 @@ export async function render(
     generator: engine.catalog.version,
     stack: topology.stack,
     environment: topology.environment,
-    drawing: sha256(JSON.stringify(topology.drawing)),
+    drawing: sha256(compactJson(topology.drawing as object)),
   };
   const { tree, seal } = await emit(topology, engine.catalog, report);
   const root = join(out, folderName(topology));

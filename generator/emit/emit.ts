@@ -6,7 +6,7 @@ import type { EmittedFile, Facts, FileSpec, Generation } from "../hook/contract.
 import { runHooks } from "../hook/run.ts";
 import { isPlainYaml, readSource } from "../load/source.ts";
 import type { Topology } from "../model/topology.ts";
-import { caseCollision, digestOf, isSafePath, withDigest } from "../tree/file-tree.ts";
+import { bytesOf, caseCollision, digestOf, isSafePath, withDigest } from "../tree/file-tree.ts";
 import type { FileTree, GeneratedFile } from "../tree/file-tree.ts";
 import { header } from "./header.ts";
 import { jsonText } from "./json-text.ts";
@@ -41,12 +41,23 @@ function copyOf(spec: { path: string; from: string }, copies: Generation["copies
   return file;
 }
 
+const laidOut = { pretty: new WeakMap<object, GeneratedFile>(), rows: new WeakMap<object, GeneratedFile>() };
+
+/** What stands in several places, such as the topology beside the server and the agent, is one file object too. */
+function jsonFile({ json, from, layout }: Extract<FileSpec, { readonly json: object }>): GeneratedFile {
+  const before = laidOut[layout].get(json);
+  if (before?.from === from) return before;
+  const file: GeneratedFile = { kind: "data", from, text: jsonText(json, layout) };
+  laidOut[layout].set(json, file);
+  return file;
+}
+
 function render(spec: FileSpec, topology: Topology, catalog: Generation): GeneratedFile {
   switch (spec.kind) {
     case "copied":
       return copyOf(spec, catalog.copies);
     case "data": {
-      if ("json" in spec) return { kind: "data", from: spec.from, text: jsonText(spec.json, spec.layout) };
+      if ("json" in spec) return jsonFile(spec);
       return { kind: "data", from: spec.from, text: header(spec.path, topology.source) + spec.text };
     }
     case "rendered": {
@@ -112,7 +123,7 @@ function emittedFiles(tree: FileTree): readonly EmittedFile[] {
     .map(([path, file]) => ({
       path,
       get bytes() {
-        return Buffer.byteLength(file.text);
+        return bytesOf(file);
       },
       get digest() {
         return digestOf(file);

@@ -4,14 +4,59 @@
  */
 export type JsonLayout = "pretty" | "rows";
 
-function row(value: unknown): string {
-  if (!Array.isArray(value) || value.length === 0) return JSON.stringify(value);
-  return `[\n${value.map((item) => JSON.stringify(item)).join(",\n")}\n]`;
+/** A symbol, which no drawing can hold: what stands under it is written as it is. */
+const SERIALISED: unique symbol = Symbol.for("topogate.serialised");
+
+/** Elements of a top-level list that have been serialised already, in place of the list. */
+export interface JsonRows {
+  readonly [SERIALISED]: readonly string[];
+}
+
+export function jsonRows(texts: readonly string[]): JsonRows {
+  return { [SERIALISED]: texts };
+}
+
+function isSerialised(value: unknown): value is JsonRows {
+  return typeof value === "object" && value !== null && SERIALISED in value;
+}
+
+const known = new WeakMap<readonly unknown[], readonly string[]>();
+
+/** The elements of a list, serialised once: whoever lays a large list out also measures or digests it. */
+export function rowTexts(list: readonly unknown[]): readonly string[] {
+  let texts = known.get(list);
+  if (texts === undefined) {
+    texts = list.map((item) => JSON.stringify(item));
+    known.set(list, texts);
+  }
+  return texts;
+}
+
+function textsOf(value: unknown): readonly string[] {
+  if (isSerialised(value)) return value[SERIALISED];
+  return Array.isArray(value) ? rowTexts(value) : [];
+}
+
+/** The members of an object, with `begin`, `between` and `end` around the elements of each list. */
+function members(value: object, begin: string, between: string, end: string): readonly string[] {
+  const space = begin === "" ? "" : " ";
+  return Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .map(([key, item]: [string, unknown]) => {
+      const texts = textsOf(item);
+      const isList = texts.length > 0 || isSerialised(item);
+      const text = isList ? `[${texts.length > 0 ? begin + texts.join(between) + end : ""}]` : JSON.stringify(item);
+      return `${JSON.stringify(key)}:${space}${text}`;
+    });
+}
+
+/** What `JSON.stringify` says, from rows that are serialised anyway. */
+export function compactJson(value: object): string {
+  return `{${members(value, "", ",", "").join(",")}}`;
 }
 
 /** JSON by construction: nothing else can come out, so it needs no second look. */
 export function jsonText(value: object, layout: JsonLayout): string {
   if (layout === "pretty") return `${JSON.stringify(value, null, 2)}\n`;
-  const members = Object.entries(value).filter(([, item]) => item !== undefined);
-  return `{\n${members.map(([key, item]) => `${JSON.stringify(key)}: ${row(item)}`).join(",\n")}\n}\n`;
+  return `{\n${members(value, "\n", ",\n", "\n").join(",\n")}\n}\n`;
 }

@@ -107,6 +107,7 @@ export function defineOutput(output: Output): Output {
 }
 
 export type { CommandFamily } from "../catalog/commands.ts";
+export { jsonRows, rowTexts } from "../emit/json-text.ts";
 export { npmPackage } from "../emit/npm-package.ts";
 export { parameterTable } from "../emit/parameter-table.ts";
 export { shellWord } from "../emit/shell.ts";

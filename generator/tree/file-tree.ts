@@ -41,6 +41,14 @@ export function withDigest(file: GeneratedFile, digest: string): GeneratedFile {
   return file;
 }
 
+const sizes = new WeakMap<GeneratedFile, number>();
+
+export function bytesOf(file: GeneratedFile): number {
+  const bytes = sizes.get(file) ?? Buffer.byteLength(file.text);
+  sizes.set(file, bytes);
+  return bytes;
+}
+
 /** The digest of a file's text, worked out once: plan, journal and manifest all ask for it. */
 export function digestOf(file: GeneratedFile): string {
   const digest = digests.get(file) ?? sha256(file.text);

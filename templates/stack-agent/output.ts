@@ -1,4 +1,4 @@
-import { defineOutput, npmPackage } from "#hook";
+import { defineOutput, jsonRows, npmPackage, rowTexts } from "#hook";
 import type { Facts, FileSpec, Generation, QueryAnswer, Topology } from "#hook";
 import { ToolFault } from "#runtime/fault";
 import { parseBody } from "#runtime/stack-agent/body";
@@ -129,7 +129,7 @@ function answerOf(data: TopologyData, question: string): QueryAnswer {
 /** Somewhat less than half of what a ConfigMap holds. */
 const PART_BYTES = 500 * 1024;
 
-type Rows = Record<TopologySection, unknown[]>;
+type Rows = Record<TopologySection, string[]>;
 const noRows = (): Rows => ({ components: [], links: [], reach: [], documents: [] });
 
 /** What each file of the drawing holds, see `readTopology`: one, as long as a ConfigMap takes it. */
@@ -137,8 +137,8 @@ function partsOf(data: TopologyData): readonly object[] {
   const parts = [noRows()];
   let bytes = 0;
   for (const section of TOPOLOGY_SECTIONS) {
-    for (const row of data[section]) {
-      const size = Buffer.byteLength(JSON.stringify(row));
+    for (const row of rowTexts(data[section])) {
+      const size = Buffer.byteLength(row);
       if (bytes > 0 && bytes + size > PART_BYTES) {
         parts.push(noRows());
         bytes = 0;
@@ -147,7 +147,11 @@ function partsOf(data: TopologyData): readonly object[] {
       bytes += size;
     }
   }
-  return parts.length === 1 ? [data] : [{ ...data, ...parts[0], parts: parts.length }, ...parts.slice(1)];
+  if (parts.length === 1) return [data];
+  const [first, ...others] = parts.map((part) =>
+    Object.fromEntries(TOPOLOGY_SECTIONS.map((section) => [section, jsonRows(part[section])])),
+  );
+  return [{ ...data, ...first, parts: parts.length }, ...others];
 }
 
 /** The drawing, and what may be run in it, for the folders that answer from them. */
