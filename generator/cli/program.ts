@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
+import { suitShortRuns } from "./run-length.ts";
 
 type Main = (
   exports: object,
@@ -26,23 +26,6 @@ export const PROGRAM = "topogate-main.cjs";
 /** The program as one expression, so that its text is compiled as it was read and not copied first. */
 export function programText(digest: string, code: string): string {
   return `// ${digest}\n(function (exports, require, module, __filename, __dirname) {${code}\n})`;
-}
-
-/**
- * Sixteen times the work before V8 optimises a function, and no exception for small ones. Most runs end sooner
- * than what was optimised has paid for itself: they save a fifth of their time and a tenth of their memory.
- */
-const OPTIMISE_LATE = ["--interrupt-budget=2162688", "--max-bytecode-size-for-early-opt=0"];
-/**
- * The nursery stays small: a run keeps most of what it makes, so a larger one is only copied more at a time. One
- * thread does that sooner than several agree on it.
- */
-const STAY_SMALL = ["--semi-space-growth-factor=1", "--no-parallel-scavenge"];
-
-/** Only the V8 of Node 20 has all of these flags; later ones print an error for those they lack. */
-function suitShortRuns(): void {
-  if (process.versions.v8.startsWith("11.3."))
-    for (const flag of [...OPTIMISE_LATE, ...STAY_SMALL]) setFlagsFromString(flag);
 }
 
 export function compiledName(digest: string): string {
