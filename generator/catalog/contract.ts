@@ -220,6 +220,7 @@ export { MAX_DEPTH, listOf, openDocument, own, recordOf } from "./foreign-docume
 export type { ForeignDocument, Json, Part } from "./foreign-document.ts";
 export { toolNames } from "./foreign-names.ts";
 export { defaultOf, inputOf, plainerForms, withoutNull } from "./foreign-schema.ts";
+export { consumersOf } from "./consumers.ts";
 export { foreignText } from "./foreign-text.ts";
 export { httpCommands } from "./http-commands.ts";
 export type { CommandFamily } from "./commands.ts";

@@ -1,5 +1,5 @@
-import { choice, defineComponent, integer, list, text } from "#contract";
-import type { McpLink, Topology } from "#contract";
+import { choice, consumersOf, defineComponent, integer, list, text } from "#contract";
+import type { McpLink } from "#contract";
 import { commands } from "./commands.ts";
 import type * as module from "./tools.ts";
 
@@ -12,16 +12,6 @@ function databaseOf(sub: Sub): string {
 function tablesOf(sub: Sub): readonly string[] {
   const drawn = sub.attributes["tables"];
   return Array.isArray(drawn) ? drawn.map(String) : [];
-}
-
-/** Components with a drawn link to the database, other than the server itself. */
-function consumersOf(link: McpLink, topology: Topology, name: string): readonly string[] {
-  const users = topology.links
-    .filter(({ to }) => to.component.name === link.component.name && to.sub?.name === name)
-    .map(({ from }) => from.component)
-    .filter((component) => component.type !== "mcp")
-    .map((component) => component.name);
-  return [...new Set(users)].sort();
 }
 
 /** A link whose write tools were all left out needs no account that inserts. */
@@ -97,7 +87,7 @@ export default defineComponent<typeof module>({
       databases: link.targets.map(({ sub }) => ({
         name: sub.name,
         database: databaseOf(sub),
-        consumers: consumersOf(link, topology, sub.name),
+        consumers: consumersOf(topology, link.component.name, sub),
       })),
       writable: writableOf(link).map((sub) => ({ name: sub.name, tables: tablesOf(sub) })),
       insertable: [...new Set(writableOf(link).flatMap(tablesOf))].sort(),

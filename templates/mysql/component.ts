@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { defineComponent, flag, text } from "#contract";
+import { consumersOf, defineComponent, flag, text } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -22,22 +22,12 @@ function accountName(prefix: string, name: string): string {
   return `${whole.slice(0, MAX_ACCOUNT - 9)}_${digest}`;
 }
 
-/** Components with a drawn link to the database, other than the server itself. */
-function consumersOf(link: McpLink, topology: Topology, name: string): readonly string[] {
-  const users = topology.links
-    .filter(({ to }) => to.component.name === link.component.name && to.sub?.name === name)
-    .map(({ from }) => from.component)
-    .filter((component) => component.type !== "mcp")
-    .map((component) => component.name);
-  return [...new Set(users)].sort();
-}
-
 function databasesOf(link: McpLink, topology: Topology): readonly Database[] {
   return link.targets.map(({ sub }) => ({
     name: sub.name,
     database: String(sub.attributes["database"] ?? sub.name),
     env: variablePart(sub.name),
-    consumers: consumersOf(link, topology, sub.name),
+    consumers: consumersOf(topology, link.component.name, sub),
   }));
 }
 

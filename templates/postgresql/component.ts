@@ -1,4 +1,4 @@
-import { defineComponent, integer, list, text } from "#contract";
+import { consumersOf, defineComponent, integer, list, text } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
@@ -16,23 +16,13 @@ function schemasOf(sub: Drawn): readonly string[] {
   return Array.isArray(drawn) ? drawn.map(String) : [];
 }
 
-/** Components with a drawn link to the database, other than the server itself. */
-function consumersOf(link: McpLink, topology: Topology, name: string): readonly string[] {
-  const users = topology.links
-    .filter(({ to }) => to.component.name === link.component.name && to.sub?.name === name)
-    .map(({ from }) => from.component)
-    .filter((component) => component.type !== "mcp")
-    .map((component) => component.name);
-  return [...new Set(users)].sort((a, b) => (a < b ? -1 : 1));
-}
-
 function databasesOf(link: McpLink, topology: Topology): readonly Database[] {
   return link.targets.map(({ sub }) => ({
     name: sub.name,
     database: String(sub.attributes["database"] ?? sub.name),
     env: variablePart(sub.name),
     schemas: schemasOf(sub),
-    consumers: consumersOf(link, topology, sub.name),
+    consumers: consumersOf(topology, link.component.name, sub),
   }));
 }
 

@@ -1,4 +1,4 @@
-import { choice, defineComponent, flag, httpCommands, text } from "#contract";
+import { choice, consumersOf, defineComponent, flag, httpCommands, text } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -11,15 +11,6 @@ const PREFIX = "^[^\\s*?$\"'\\\\<>&\\u0000-\\u001f]{0,512}$";
 /** The part of a variable's name that stands for a bucket: `app-logs` is `APP_LOGS`. */
 function variablePart(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
-}
-
-function consumersOf(link: McpLink, topology: Topology, name: string): readonly string[] {
-  const users = topology.links
-    .filter(({ to }) => to.component.name === link.component.name && to.sub?.name === name)
-    .map(({ from }) => from.component)
-    .filter((component) => component.type !== "mcp")
-    .map((component) => component.name);
-  return [...new Set(users)].sort((a, b) => (a < b ? -1 : 1));
 }
 
 const attribute = ({ sub }: Target, name: string): string => String(sub.attributes[name] ?? "");
@@ -37,7 +28,7 @@ function bucketsOf(link: McpLink, topology: Topology, isIssued: boolean): readon
     env: variablePart(target.sub.name),
     account: isIssued ? "" : readerOf(link, target.sub.name),
     public: target.sub.attributes["public"] === true,
-    used_by: consumersOf(link, topology, target.sub.name),
+    used_by: consumersOf(topology, link.component.name, target.sub),
   }));
 }
 
