@@ -21,7 +21,9 @@ function linksTo({ links }: Topology, component: string): readonly Link[] {
 /** Names of the components with a drawn link to a sub-component, other than the server itself; sorted. */
 export function consumersOf(topology: Topology, component: string, sub: SubComponent): readonly string[] {
   const users = linksTo(topology, component)
-    .filter(({ from, to }) => to.sub?.name === sub.name && to.sub.kind === sub.kind && !from.component.builtin)
+    .filter(
+      ({ from, to }) => to.sub?.name === sub.name && to.sub.kind === sub.kind && !from.component.builtin,
+    )
     .map(({ from }) => from.component.name);
   return [...new Set(users)].sort();
 }

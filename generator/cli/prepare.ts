@@ -80,8 +80,7 @@ export async function prepare(
   const files = stackFiles(engine.fs, names);
   expectBytes(files.reduce((sum, path) => sum + bytesAt(engine, path), 0));
   const stacks: RenderedStack[] = [];
-  for (const path of files)
-    stacks.push(await renderStack(engine, path, options, today));
+  for (const path of files) stacks.push(await renderStack(engine, path, options, today));
   const found = stacks.flatMap(({ loaded }) => loaded.diagnostics);
   if (hasErrors(found)) return { diagnostics: found, outputs: [] };
   const outputs: PreparedOutput[] = [];

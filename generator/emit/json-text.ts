@@ -45,7 +45,9 @@ function members(value: object, begin: string, between: string, end: string): re
     .map(([key, item]: [string, unknown]) => {
       const texts = textsOf(item);
       const isList = texts.length > 0 || isSerialised(item);
-      const text = isList ? `[${texts.length > 0 ? begin + texts.join(between) + end : ""}]` : JSON.stringify(item);
+      const text = isList
+        ? `[${texts.length > 0 ? begin + texts.join(between) + end : ""}]`
+        : JSON.stringify(item);
       return `${JSON.stringify(key)}:${space}${text}`;
     });
 }

@@ -20,6 +20,7 @@ const paragraphSeparator = 0x2029;
 const opensPlain = 1;
 const opensKey = 2;
 const continuesWord = 4;
+const followsInKey = 8;
 
 /** What each ASCII character may do in an unquoted scalar of the plain subset. */
 const roles = new Uint8Array(128);
@@ -35,6 +36,7 @@ const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 allow(opensPlain, `${alphanumeric}_./-+~(<=$^;`);
 allow(opensKey, `${alphanumeric}_/`);
 allow(continuesWord, `${alphanumeric}_./-+`);
+allow(followsInKey, `${alphanumeric}_./+@$*-`);
 
 function plays(code: number, role: number): boolean {
   return code < 128 && ((roles[code] ?? 0) & role) !== 0;
@@ -51,6 +53,10 @@ export function mayOpenKey(code: number): boolean {
 /** True for the characters that never end an unquoted text. */
 export function isWordCharacter(code: number): boolean {
   return plays(code, continuesWord);
+}
+
+export function continuesKey(code: number): boolean {
+  return plays(code, followsInKey);
 }
 
 /** Characters that some parsers take for a line end. */

@@ -1,5 +1,6 @@
 import {
   backslash,
+  continuesKey,
   colon,
   dash,
   doubleQuote,
@@ -15,7 +16,7 @@ import {
   space,
   tab,
 } from "./characters.ts";
-import { type Cursor, OutsideSubset, endOfRun, here, leave } from "./fast-cursor.ts";
+import { type Cursor, OutsideSubset, here, leave } from "./fast-cursor.ts";
 import { resolvePlain } from "./plain-scalar.ts";
 import { holdsUnreadable } from "./text.ts";
 
@@ -86,17 +87,12 @@ function isLoneDash(text: string, at: number): boolean {
   return text.charCodeAt(at) === dash && isFlowIndicator(text.charCodeAt(at + 1));
 }
 
-/** Words with single spaces between them: nothing in there ends an unquoted text. Bounded, as each repetition takes stack. */
-const WORDS = /(?:[\w./+-]| (?=[\w./+-])){0,500}/y;
-/** The rest of a key, up to the colon that ends it; a longer key is refused in any case. */
-const REST_OF_KEY = /(?:[\w./+@$*-]|:(?![ \n]|$)){0,500}/y;
-
 /** An unquoted text up to its last character; what follows is for the caller to judge. */
 export function readPlain(cursor: Cursor, inFlow: boolean): string {
   const { text, at: start } = cursor;
   if (!mayOpenPlain(text.charCodeAt(start))) leave(cursor, "a value that begins with a special character");
   if (startsItem(cursor) || (inFlow && isLoneDash(text, start))) leave(cursor, "a dash without a value");
-  let end = endOfRun(WORDS, text, start + 1);
+  let end = start + 1;
   for (let at = end; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (!isWordCharacter(code)) {
@@ -126,7 +122,14 @@ function readPlainKey(cursor: Cursor): string {
   const { text } = cursor;
   const start = cursor.at;
   if (!mayOpenKey(here(cursor))) leave(cursor, "a key that begins with a special character");
-  cursor.at = endOfRun(REST_OF_KEY, text, start);
+  let at = start + 1;
+  for (
+    let code = text.charCodeAt(at);
+    continuesKey(code) || (code === colon && !isBlank(text.charCodeAt(at + 1)));
+    code = text.charCodeAt(at)
+  )
+    at++;
+  cursor.at = at;
   const key = text.slice(start, cursor.at);
   if (typeof resolvePlain(key) !== "string") throw new OutsideSubset(start, "a key that is not text");
   return key;
