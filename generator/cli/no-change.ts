@@ -15,7 +15,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import type { BigIntStats } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
@@ -38,8 +37,15 @@ export interface Said {
   readonly text: string;
 }
 
-/** What stood at a path, or `undefined` for nothing. */
-export type Status = BigIntStats | undefined;
+/** What stood at a path, or `undefined` for nothing. A run over a fleet keeps a hundred thousand of them. */
+export type Status =
+  | {
+      readonly fingerprint: string;
+      readonly mtimeNs: bigint;
+      readonly ctimeNs: bigint;
+      readonly isLink: boolean;
+    }
+  | undefined;
 
 /** A run that found everything up to date. */
 export interface CompleteRun {
@@ -68,14 +74,14 @@ const TICK_NS = 50_000_000n;
 const COARSE_TICK_NS = 2_100_000_000n;
 const SECOND_NS = 1_000_000_000n;
 
-export function statusOf(path: string): Status {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
-}
+const ABSENT = "absent";
 
-function fingerprint(status: Status): string {
-  if (status === undefined) return "absent";
-  const { mode, size, ino, mtimeNs, ctimeNs } = status;
-  return `${mode}:${size}:${ino}:${mtimeNs}:${ctimeNs}`;
+export function statusOf(path: string): Status {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const { mode, size, ino, mtimeNs, ctimeNs } = found;
+  const fingerprint = [mode, size, ino, mtimeNs, ctimeNs].join(":");
+  return { fingerprint, mtimeNs, ctimeNs, isLink: found.isSymbolicLink() };
 }
 
 /**
@@ -84,7 +90,7 @@ function fingerprint(status: Status): string {
  */
 function isTelling(status: Status, started: number): boolean {
   if (status === undefined) return true;
-  if (status.isSymbolicLink()) return false;
+  if (status.isLink) return false;
   const { mtimeNs, ctimeNs } = status;
   const isCoarse = mtimeNs % SECOND_NS === 0n || ctimeNs % SECOND_NS === 0n;
   const latest = BigInt(started) * 1_000_000n - (isCoarse ? COARSE_TICK_NS : TICK_NS);
@@ -126,7 +132,7 @@ function parseHeader(line: string): Header | undefined {
 
 function isUnchanged(line: string): boolean {
   const space = line.indexOf(" ");
-  return fingerprint(statusOf(line.slice(space + 1))) === line.slice(0, space);
+  return (statusOf(line.slice(space + 1))?.fingerprint ?? ABSENT) === line.slice(0, space);
 }
 
 /** Few runs have a variable to compare, so the others do without loading Node's cryptography. */
@@ -171,7 +177,7 @@ export function recall(
 function makeRoom(folder: string): void {
   const records = readdirSync(folder).map((name) => join(folder, name));
   if (records.length < MOST_RECORDS) return;
-  const age = new Map(records.map((path) => [path, Number(statusOf(path)?.mtimeMs ?? 0n)]));
+  const age = new Map(records.map((path) => [path, Number(statusOf(path)?.mtimeNs ?? 0n)]));
   const oldest = records.sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0));
   for (const path of oldest.slice(0, records.length - MOST_RECORDS + 1)) rmSync(path, { force: true });
 }
@@ -202,7 +208,7 @@ export function remember(folder: string, request: Request, run: CompleteRun): bo
   if (!isSure) return false;
   const variables = Object.fromEntries([...run.variables].map(([name, value]) => [name, digestOf(value)]));
   const header: Header = { request: JSON.stringify(request), said: run.said, variables, paths: seen.length };
-  const lines = seen.map(([path, status]) => `${fingerprint(status)} ${path}\n`);
+  const lines = seen.map(([path, status]) => `${status?.fingerprint ?? ABSENT} ${path}\n`);
   try {
     write(folder, request, `${FORMAT} ${JSON.stringify(header)}\n${lines.join("")}`);
     return true;
