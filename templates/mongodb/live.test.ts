@@ -202,6 +202,21 @@ describe("writing, on FerretDB", () => {
     });
   });
 
+  it("A3: what was approved reaches the server with its marker as the command's comment", async () => {
+    const relay = await startRelay(live.server.port);
+    const relayed = open({ MCP_MONGODB_PORT: String(relay.port) });
+    const document = { _id: "marked", text: "approved" };
+    await relayed.callApproved("mongo_insert_one", { ...place, document, dry_run: false });
+    const update = { $set: { text: "twice" } };
+    const filter = { _id: "marked" };
+    await relayed.callApproved("mongo_update_one", { ...place, filter, update, dry_run: false });
+    await relayed.close();
+    const comments = relay.sent().match(/comment\0.{4}mcp:[0-9a-f]+ approved by \S+\0/gs) ?? [];
+    expect(comments).toHaveLength(2);
+    relay.close();
+    expect(await notes().deleteOne({ text: "twice" })).toMatchObject({ deletedCount: 1 });
+  });
+
   it("mongo_update_one: shows the document first, then changes exactly that one", async () => {
     const change = {
       ...place,

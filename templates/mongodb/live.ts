@@ -71,13 +71,22 @@ async function fill(admin: MongoClient): Promise<void> {
     await shop.createCollection(`c${String(index).padStart(3, "0")}`);
 }
 
-/** A way to the server that tells how many connections through it are open; the driver keeps one to watch the server. */
-export async function startRelay(
-  port: number,
-): Promise<{ readonly port: number; open(): number; close(): void }> {
+export interface Relay {
+  readonly port: number;
+  /** How many connections through it are open; the driver keeps one to watch the server. */
+  open(): number;
+  /** Everything that was sent to the server, a byte a character. */
+  sent(): string;
+  close(): void;
+}
+
+/** A way to the server that can be watched. */
+export async function startRelay(port: number): Promise<Relay> {
   let open = 0;
+  let sent = "";
   const relay = createServer((client) => {
     open += 1;
+    client.on("data", (bytes) => (sent += bytes.toString("latin1")));
     const upstream = connect(port, "127.0.0.1");
     client.pipe(upstream).pipe(client);
     client
@@ -89,7 +98,8 @@ export async function startRelay(
     upstream.on("error", () => undefined).on("close", () => client.destroy());
   });
   await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
-  return { port: (relay.address() as AddressInfo).port, open: () => open, close: () => relay.close() };
+  const close = (): void => void relay.close();
+  return { port: (relay.address() as AddressInfo).port, open: () => open, sent: () => sent, close };
 }
 
 /** FerretDB knows no roles: it gets the script's users without them, and nothing here shows what they may do. */

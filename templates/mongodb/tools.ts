@@ -363,11 +363,11 @@ const insertOneTool = defineTool({
     dry_run: flag({ default: true }),
     reason,
   },
-  handler: async ({ database, collection, document, dry_run }, { client, signal }: Context) => {
+  handler: async ({ database, collection, document, dry_run }, { client, ...call }: Context) => {
     const place = placeOf(database, collection);
     const checked = objectOf("document", document);
     if (dry_run) return { data: { inserted: false, document: documentOf(checked).json } };
-    return { data: { inserted: true, ...(await insertOne(client, place, checked, signal)) } };
+    return { data: { inserted: true, ...(await insertOne(client, place, checked, call)) } };
   },
 });
 
@@ -384,12 +384,12 @@ const updateOneTool = defineTool({
     dry_run: flag({ default: true }),
     reason,
   },
-  handler: async ({ database, collection, filter, update, dry_run }, { client, signal }: Context) => {
+  handler: async ({ database, collection, filter, update, dry_run }, { client, ...call }: Context) => {
     const place = placeOf(database, collection);
     const wanted = { filter: objectOf("filter", filter), update: updateOf(update) };
-    const before = await onlyMatch(client, place, wanted.filter, signal);
+    const before = await onlyMatch(client, place, wanted.filter, call.signal);
     if (dry_run) return { data: { matched: 1, modified: 0, before: documentOf(before).json } };
-    return { data: await updateOne(client, place, { id: before["_id"], ...wanted }, signal) };
+    return { data: await updateOne(client, place, { id: before["_id"], ...wanted }, call) };
   },
 });
 

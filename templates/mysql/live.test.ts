@@ -172,6 +172,17 @@ describe("every tool with data", () => {
     expect(await rows("SELECT COUNT(*) FROM flood WHERE id <= 5000")).toEqual([[5000]]);
   });
 
+  it("A3: an approved change carries its marker to the server's log", async () => {
+    server.admin("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON");
+    const sql = "UPDATE orders SET status = 'paid' WHERE id = 2";
+    const result = await mysql.callApproved("mysql_execute", { database: "app_db", sql, reason });
+    expect(result.data).toEqual({ rowcount: 1, committed: false });
+    const logged = server.admin(
+      "SET GLOBAL general_log = OFF; SELECT argument FROM mysql.general_log WHERE command_type = 'Execute' AND argument LIKE '%WHERE id = 2'",
+    );
+    expect(logged).toMatch(/^\/\* mcp:[0-9a-f]+ approved by \S+ \*\/ UPDATE orders SET/);
+  });
+
   it("a database with a table that knows no transactions is not written, dry run or not", async () => {
     server.admin("CREATE TABLE app_db.old (a INT) ENGINE = MyISAM; INSERT INTO app_db.old VALUES (1)");
     for (const dry_run of [true, false])

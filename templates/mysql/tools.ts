@@ -1,5 +1,6 @@
 import { decodeCursor, encodeCursor } from "#runtime/cursor";
 import { ToolFault } from "#runtime/fault";
+import { markerComment } from "#runtime/marker";
 import {
   MAX_PARTS,
   demandTransactions,
@@ -219,7 +220,7 @@ const execute = defineTool({
   },
   handler: async (
     { database, sql, params, expected_rows, confirm_all, dry_run },
-    { client, signal }: Context,
+    { client, signal, marker }: Context,
   ) => {
     if (!writable.includes(database))
       throw new ToolFault("not_linked", "the database is not drawn for writing");
@@ -228,7 +229,7 @@ const execute = defineTool({
     const limits = { signal, timeoutMs: MAX_QUERY_MS, writes: true };
     return await withSession(client, found, limits, async (connection) => {
       await demandTransactions(connection, found.database);
-      const rowcount = await changedBy(connection, sql, params);
+      const rowcount = await changedBy(connection, markerComment(marker) + sql, params);
       const problem = unexpected(rowcount, expected_rows);
       if (problem !== undefined && !dry_run)
         throw new ToolFault("invalid_argument", `${problem}; nothing was changed`, {

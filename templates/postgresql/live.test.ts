@@ -859,6 +859,24 @@ describe("changes", () => {
     expect(await stored()).toEqual(before);
   });
 
+  it("A3: an approved change carries its marker, and an error still stands where the caller wrote it", async () => {
+    const approved = async (sql: string): Promise<ToolResult> =>
+      await opened.callApproved("pg_execute", { database: "app_db", sql, reason: "a test of the marker" });
+    const running = "SELECT query FROM pg_stat_activity WHERE usename = 'mcp_rw_app_db' AND state = 'active'";
+    const holder = await administrator(live.port, "app_db");
+    await holder.query("BEGIN; UPDATE items SET price = price WHERE id = 1");
+    const waiting = approved("UPDATE items SET price = 5 WHERE id = 1");
+    await expect
+      .poll(async () => (await one(running))["query"])
+      .toMatch(/^\/\* mcp:[0-9a-f]+ approved by \S+ \*\/ UPDATE items SET price = 5 WHERE id = 1$/);
+    await holder.end();
+    expect((await waiting).data).toEqual({ rowcount: 1, committed: false });
+    const wrong = "UPDATE items\nSET nothing = 5 WHERE id = 1";
+    const [plain, marked] = [await faultOf(change(wrong)), await faultOf(approved(wrong))];
+    expect(marked.message).toBe(plain.message);
+    expect(marked.message).toContain("line 2");
+  });
+
   it("S10: a commit changes exactly what was announced", async () => {
     const result = await change("UPDATE items SET price = $1 WHERE id <= $2", {
       params: [77, 3],

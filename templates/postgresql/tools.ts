@@ -1,5 +1,6 @@
 import { decodeCursor, encodeCursor } from "#runtime/cursor";
 import { ToolFault } from "#runtime/fault";
+import { markerComment } from "#runtime/marker";
 import { flag, integer, listOf, oneOf, shaped, text } from "#runtime/parameter";
 import { named, slot } from "#runtime/slot";
 import { defineModule, defineTool } from "#runtime/tool";
@@ -228,11 +229,11 @@ const MAX_EXPECTED_ROWS = 1_000_000;
 /** Runs a change in a transaction of its own and keeps it only when its count is what the caller expects. */
 async function change(
   connection: Connection,
-  sql: string,
+  text: string,
   values: readonly SqlParameter[],
   expected: { readonly rows: number | undefined; readonly commit: boolean },
 ): Promise<ToolResult> {
-  const statement = { text: sql, values: [...values], queryMode: "extended" };
+  const statement = { text, values: [...values], queryMode: "extended" };
   const { rowCount } = await connection.query(statement);
   await connection.query("SET CONSTRAINTS ALL IMMEDIATE");
   const count = rowCount ?? 0;
@@ -270,20 +271,21 @@ const execute = defineTool({
   },
   handler: async (
     { database, sql, params, expected_rows, confirm_all, dry_run },
-    { client, signal }: Context,
+    { client, signal, marker }: Context,
   ) => {
     const found = drawn(database);
     if (!writable.includes(database))
       throw new ToolFault("not_linked", "the database is not drawn for writing");
     checkParameters(params);
     const { names } = await guardChange(sql, found.schemas, confirm_all);
+    const comment = markerComment(marker);
     return await borrow(client, found, WRITER, { signal, timeoutMs: MAX_QUERY_MS }, async (connection) => {
       await connection.query(`BEGIN READ WRITE; ${transactionSettings(found.schemas, MAX_QUERY_MS)}`);
       await checkNames(connection, names);
       try {
-        return await change(connection, sql, params, { rows: expected_rows, commit: !dry_run });
+        return await change(connection, comment + sql, params, { rows: expected_rows, commit: !dry_run });
       } catch (error) {
-        throw faultOf(error, sql);
+        throw faultOf(error, sql, comment.length);
       }
     });
   },

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ToolFault } from "#runtime/fault";
 import { requestText } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
-import { markerLine } from "#runtime/marker";
+import { markerComment } from "#runtime/marker";
 import type { Marker } from "#runtime/marker";
 import { Secret } from "#runtime/settings";
 import { describeTable } from "#runtime/clickhouse/catalog";
@@ -70,7 +70,6 @@ export async function insertRows(
   signal: AbortSignal,
 ): Promise<void> {
   const { database, table, rows, async, dedup_token, marker } = insertion;
-  const comment = marker === undefined ? "" : `/* ${markerLine(marker)} */ `;
   const text = JSON.stringify(rows);
   if (Buffer.byteLength(text) > MAX_INSERT_BYTES) {
     throw new ToolFault("too_large", `the rows have more than ${MAX_INSERT_BYTES} bytes`, {
@@ -81,7 +80,7 @@ export async function insertRows(
   await requestText(writerOf(client), {
     path: [],
     query: {
-      query: `${comment}INSERT INTO ${nameOf(database)}.${nameOf(table)} FORMAT JSONEachRow`,
+      query: `${markerComment(marker)}INSERT INTO ${nameOf(database)}.${nameOf(table)} FORMAT JSONEachRow`,
       query_id: `mcp-${randomUUID()}`,
       ...STRICT,
       async_insert: async ? 1 : 0,

@@ -1,18 +1,17 @@
 import type { Document } from "mongodb";
-import { MAX_MS } from "#runtime/mongodb/client";
 import type { Mongo } from "#runtime/mongodb/client";
 import { documentOf } from "#runtime/mongodb/json";
-import { writing } from "#runtime/mongodb/writer";
-import type { Place } from "#runtime/mongodb/writer";
+import { optionsOf, writing } from "#runtime/mongodb/writer";
+import type { Place, WriteCall } from "#runtime/mongodb/writer";
 
 export async function insertOne(
   mongo: Mongo,
   place: Place,
   document: Document,
-  signal: AbortSignal,
+  call: WriteCall,
 ): Promise<Readonly<Record<string, unknown>>> {
-  return await writing(mongo, place, signal, async (collection) => {
-    const { insertedId } = await collection.insertOne(document, { signal, maxTimeMS: MAX_MS } as object);
+  return await writing(mongo, place, call.signal, async (collection) => {
+    const { insertedId } = await collection.insertOne(document, optionsOf(call));
     return documentOf({ _id: insertedId }).json;
   });
 }

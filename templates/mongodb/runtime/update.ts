@@ -2,8 +2,8 @@ import type { Document } from "mongodb";
 import { ToolFault } from "#runtime/fault";
 import { MAX_MS, reading } from "#runtime/mongodb/client";
 import type { Mongo } from "#runtime/mongodb/client";
-import { writing } from "#runtime/mongodb/writer";
-import type { Place } from "#runtime/mongodb/writer";
+import { optionsOf, writing } from "#runtime/mongodb/writer";
+import type { Place, WriteCall } from "#runtime/mongodb/writer";
 
 /** The one document that a filter matches; none and several are faults, since one would then be changed by chance. */
 export async function onlyMatch(
@@ -38,15 +38,14 @@ export async function updateOne(
   mongo: Mongo,
   place: Place,
   change: { readonly id: unknown; readonly filter: Document; readonly update: Document },
-  signal: AbortSignal,
+  call: WriteCall,
 ): Promise<{ readonly matched: number; readonly modified: number }> {
-  return await writing(mongo, place, signal, async (collection) => {
+  return await writing(mongo, place, call.signal, async (collection) => {
     const filter = { $and: [{ _id: change.id }, change.filter] } as Document;
     const { matchedCount, modifiedCount } = await collection.updateOne(filter, change.update, {
       upsert: false,
-      signal,
-      maxTimeMS: MAX_MS,
-    } as object);
+      ...optionsOf(call),
+    });
     return { matched: matchedCount, modified: modifiedCount };
   });
 }
