@@ -21,12 +21,12 @@ export function suitShortRuns(): void {
   setFlags([...OPTIMISE_LATE, ...STAY_SMALL]);
 }
 
-/** As V8 has it by itself. */
-const OPTIMISE_AS_EVER = ["--interrupt-budget=132096"];
+/** As V8 has them by itself. */
+const AS_EVER = ["--interrupt-budget=132096", "--parallel-scavenge"];
 /** About two thousand components: from here on, optimised code has paid for itself before the run ends. */
 const LONG_BYTES = 256 * 1024;
 
 /** To be called as soon as it is known how much there is to read. */
 export function expectBytes(bytes: number): void {
-  if (bytes >= LONG_BYTES) setFlags(OPTIMISE_AS_EVER);
+  if (bytes >= LONG_BYTES) setFlags(AS_EVER);
 }
