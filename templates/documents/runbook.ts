@@ -1,6 +1,6 @@
 /** What an operator is told about refusals. A code or a reason of the runtime that is missing here does not compile. */
 import type { Topology } from "#hook";
-import { ANCHOR_EVERY } from "#runtime/audit-record";
+import { ANCHOR_EVERY } from "#runtime/audit/record";
 import type { FaultCode } from "#runtime/fault";
 import type { ApprovalReason, DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
