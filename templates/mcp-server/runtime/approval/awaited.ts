@@ -1,20 +1,8 @@
 import { fail, refuse } from "#runtime/call/call";
 import type { Call, Outcome } from "#runtime/call/call";
 import type { Envelope, Fault } from "#runtime/call/envelope";
-import type { Proposal, StoredProposal } from "#runtime/approval/proposal";
-
-/** What a client carries from one round of a call to the next, under our seal. It permits nothing: every round is a call. */
-export interface AwaitedProposal {
-  readonly proposal_id: string;
-  readonly tool: string;
-  readonly argsSha: string;
-}
-
-/** What a person at the client is shown while somebody else decides. */
-export type WaitingProposal = Pick<
-  Proposal,
-  "proposal_id" | "provider" | "tool" | "argsSha" | "expires_at" | "preview" | "state"
->;
+import type { AwaitedProposal } from "#runtime/call/waiting";
+import type { StoredProposal } from "#runtime/approval/proposal";
 
 /** What became of the proposal that a call goes on waiting for; `undefined` where that is one to make, or to wait for. */
 export function outcomeOf(

@@ -1,8 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 import type { Arguments } from "#runtime/call/call";
+import type { WaitingProposal } from "#runtime/call/waiting";
 import type { Principal } from "#runtime/identity/identity";
-
-export type ProposalState = "proposed" | "approved" | "rejected" | "executing" | "executed";
 
 /** How an executed proposal ended; whoever asks for it again gets this and no second effect. */
 export interface ProposalResult {
@@ -12,23 +11,14 @@ export interface ProposalResult {
 }
 
 /** One write that waits for a person. Everything that is checked again at its execution stands in it. */
-export interface Proposal {
+export interface Proposal extends WaitingProposal {
   readonly v: 1;
-  readonly proposal_id: string;
-  /** The linked component. */
-  readonly provider: string;
-  readonly tool: string;
-  readonly argsSha: string;
   /** For whatever the write leaves behind that has a body. */
   readonly marker: string;
   readonly policy_revision: string;
   readonly tool_pin: string;
   readonly proposer: Principal;
   readonly created_at: string;
-  readonly expires_at: string;
-  /** What a person sees: the arguments without secrets, and what a dry run said where the tool has one. */
-  readonly preview: unknown;
-  readonly state: ProposalState;
   readonly approved_by?: string;
   readonly executing_since?: string;
   readonly result?: ProposalResult;

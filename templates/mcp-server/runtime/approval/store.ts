@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { isExpired, isOpen } from "#runtime/approval/proposal";
-import type { ProposalState, StoredProposal } from "#runtime/approval/proposal";
+import type { StoredProposal } from "#runtime/approval/proposal";
+import type { ProposalState } from "#runtime/call/waiting";
 import { StartError } from "#runtime/start-error";
 
 /** Where proposals are kept. Every change is durable before it is answered, and rejects when it cannot be. */

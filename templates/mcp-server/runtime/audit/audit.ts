@@ -5,7 +5,7 @@ import { openHeads } from "#runtime/audit/heads";
 import type { HeadRegistry } from "#runtime/audit/heads";
 import type { AuditSettings } from "#runtime/audit/settings";
 import { codeOf, fileSink, streamSink } from "#runtime/audit/sink";
-import type { RequestFacts } from "#runtime/call/exchange";
+import type { RequestEnd, RequestFacts } from "#runtime/call/exchange";
 import { createForwarder } from "#runtime/http/forwarder";
 import type { Forwarder, ForwardCounts } from "#runtime/http/forwarder";
 import { policyRow } from "#runtime/policy/gate";
@@ -29,11 +29,6 @@ export interface AuditCounts {
   readonly failures: number;
   /** Missing when nothing is forwarded. */
   readonly forward: ForwardCounts | undefined;
-}
-export interface RequestEnd {
-  readonly status: number;
-  readonly bytesOut: number;
-  readonly latencyMs: number;
 }
 
 function idOf(request: string, { trace }: RequestFacts): RecordId {

@@ -1,4 +1,4 @@
-import type { AwaitedProposal, WaitingProposal } from "#runtime/approval/awaited";
+import type { AwaitedProposal, WaitingProposal } from "#runtime/call/waiting";
 import type { Envelope, Fault } from "#runtime/call/envelope";
 import type { Exchange } from "#runtime/call/exchange";
 import type { Marker } from "#runtime/marker";

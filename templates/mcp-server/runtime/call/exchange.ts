@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { Audit, RequestEnd } from "#runtime/audit/audit";
 import type { Principal } from "#runtime/identity/identity";
 import type { PolicyVerdict } from "#runtime/policy/gate";
 import type { Reason } from "#runtime/reason";
@@ -39,6 +38,18 @@ export interface RequestFacts {
   readonly fault?: string;
 }
 
+/** How the answer left. */
+export interface RequestEnd {
+  readonly status: number;
+  readonly bytesOut: number;
+  readonly latencyMs: number;
+}
+
+/** Where the row of a request goes: the audit. */
+interface Rows {
+  result(requestId: string, facts: RequestFacts, end: RequestEnd): void;
+}
+
 /** One request from its arrival to its end: whatever happens in between, it leaves one audit row. */
 export interface Exchange {
   readonly id: string;
@@ -53,7 +64,7 @@ export interface Exchange {
   finish(status: number, bytesOut: number): void;
 }
 
-export function openExchange(audit: Audit): Exchange {
+export function openExchange(audit: Rows): Exchange {
   const id = randomUUID();
   const arrived = performance.now();
   let facts: RequestFacts = {};

@@ -6,7 +6,7 @@ import {
   inputResponse,
 } from "@modelcontextprotocol/server";
 import type { InputRequiredResult, RequestStateCodec, ServerContext } from "@modelcontextprotocol/server";
-import type { AwaitedProposal, WaitingProposal } from "#runtime/approval/awaited";
+import type { AwaitedProposal, WaitingProposal } from "#runtime/call/waiting";
 import type { Caller } from "#runtime/protocol/mcp-service";
 
 const WAIT = "wait";

@@ -6,7 +6,7 @@ import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/s
 import type { CreateAdapter } from "#runtime/protocol/adapter";
 import { createRounds } from "#runtime/protocol/adapter-sdk-rounds";
 import { createSessionEndpoint } from "#runtime/protocol/adapter-sdk-sessions";
-import type { AwaitedProposal } from "#runtime/approval/awaited";
+import type { AwaitedProposal } from "#runtime/call/waiting";
 import { createCancellations } from "#runtime/protocol/cancellations";
 import type { Caller, McpService } from "#runtime/protocol/mcp-service";
 import { UNKNOWN_TOOL_CODE, unknownToolMessage } from "#runtime/protocol/mcp-service";

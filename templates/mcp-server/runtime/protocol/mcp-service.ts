@@ -1,4 +1,4 @@
-import type { AwaitedProposal, WaitingProposal } from "#runtime/approval/awaited";
+import type { AwaitedProposal, WaitingProposal } from "#runtime/call/waiting";
 import type { Arguments, Call, Outcome } from "#runtime/call/call";
 import { createContentService } from "#runtime/protocol/content-service";
 import type { ContentService, MaySee } from "#runtime/protocol/content-service";

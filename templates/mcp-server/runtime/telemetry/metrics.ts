@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import type { Audit, RequestEnd } from "#runtime/audit/audit";
-import type { RequestFacts } from "#runtime/call/exchange";
+import type { Audit } from "#runtime/audit/audit";
+import type { RequestEnd, RequestFacts } from "#runtime/call/exchange";
 import type { ForwardCounts } from "#runtime/http/forwarder";
 import { PROPOSAL_CHANGES } from "#runtime/approval/watched";
 import type { ProposalChange } from "#runtime/approval/watched";

@@ -1,5 +1,5 @@
-import type { Audit, RequestEnd } from "#runtime/audit/audit";
-import type { RequestFacts } from "#runtime/call/exchange";
+import type { Audit } from "#runtime/audit/audit";
+import type { RequestEnd, RequestFacts } from "#runtime/call/exchange";
 import { StartError } from "#runtime/start-error";
 import { newTrace } from "#runtime/call/trace";
 
