@@ -81,6 +81,40 @@ describe("boundaries", () => {
   });
 });
 
+describe("the runtime of emitted servers", () => {
+  const RUNTIME = join(ROOT, "templates/mcp-server/runtime");
+  const folders = readdirSync(RUNTIME, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+  /** Folders of which files in this one import any, types too. */
+  const importedBy = (folder: string): readonly string[] => {
+    const texts = readdirSync(join(RUNTIME, folder)).map((file) =>
+      readFileSync(join(RUNTIME, folder, file), "utf8"),
+    );
+    const names = texts.flatMap((text) =>
+      [...text.matchAll(/from "#runtime\/([^/"]+)\//g)].map(([, name]) => name ?? ""),
+    );
+    return [...new Set(names)].filter((name) => name !== folder);
+  };
+
+  it("its folders import each other in one direction only", () => {
+    const left = new Map(folders.map((folder) => [folder, importedBy(folder)]));
+    expect([...left.values()].flat().length).toBeGreaterThan(20);
+    for (;;) {
+      const next = [...left].find(([, imported]) => imported.every((name) => !left.has(name)));
+      if (next === undefined) break;
+      left.delete(next[0]);
+    }
+    expect([...left]).toEqual([]);
+  });
+
+  it("no folder has the name of a component type's, which is copied beside it", () => {
+    const types = readdirSync(join(ROOT, "templates"));
+    expect(folders.filter((folder) => types.includes(folder))).toEqual([]);
+  });
+});
+
 describe("the engine", () => {
   const sources = (folder: string): readonly string[] =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).filter(

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { rotatedFiles } from "#runtime/audit-sink";
+import { rotatedFiles } from "#runtime/audit/sink";
 import { verifyChain } from "../evidence/audit-chain.ts";
 import type { ChainFile, ChainVerdict } from "../evidence/audit-chain.ts";
 import { verifySet } from "../evidence/audit-set.ts";

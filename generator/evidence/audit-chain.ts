@@ -1,7 +1,7 @@
 import { verify } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { anchorText, GENESIS, recordHash, recordLine } from "#runtime/audit-record";
-import { canonicalJson } from "#runtime/canonical-json";
+import { anchorText, GENESIS, recordHash, recordLine } from "#runtime/audit/record";
+import { canonicalJson } from "#runtime/json/canonical";
 
 /** What is wrong with a chain, and where. */
 export interface Finding {

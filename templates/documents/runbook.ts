@@ -1,18 +1,14 @@
 /** What an operator is told about refusals. A code or a reason of the runtime that is missing here does not compile. */
 import type { Topology } from "#hook";
-import { ANCHOR_EVERY } from "#runtime/audit-record";
+import { ANCHOR_EVERY } from "#runtime/audit/record";
 import type { FaultCode } from "#runtime/fault";
 import type { ApprovalReason, DoorReason, HiddenReason } from "#runtime/reason";
 import type credentialsHook from "../../hooks/credentials.ts";
 import type serverAddressHook from "../../hooks/server-address.ts";
 import type oauthHook from "../../hooks/oauth.ts";
 import type { WriteGate } from "../../hooks/write-gates.ts";
+import type { Explained, Turned } from "./explained.ts";
 import { TOKEN_REASONS, tokensView } from "./tokens.ts";
-
-interface Explained {
-  readonly means: string;
-  readonly remedy: string;
-}
 
 /** `code` of an answer with `isError`, by name. */
 const FAULTS: Readonly<Record<FaultCode, Explained>> = {
@@ -84,11 +80,6 @@ const FAULTS: Readonly<Record<FaultCode, Explained>> = {
   },
   write_disabled: { means: "the write flag is off", remedy: "see above, if it should be on" },
 };
-
-export interface Turned extends Explained {
-  /** What the caller sees. */
-  readonly seen: string;
-}
 
 /** `reason` of an audit row, for what never reached a tool. */
 const REASONS: Readonly<Record<ApprovalReason | DoorReason | HiddenReason, Turned>> = {

@@ -1,7 +1,7 @@
 /** What people are told about callers that come with a token. A reason of the runtime that is missing here does not compile. */
 import type { TokenReason } from "#runtime/reason";
 import type oauthHook from "../../hooks/oauth.ts";
-import type { Turned } from "./runbook.ts";
+import type { Turned } from "./explained.ts";
 
 type OAuth = ReturnType<(typeof oauthHook)["derive"]>;
 

@@ -15,8 +15,11 @@ const RUNTIME = `${HERE}/runtime/`;
 
 /** What each framework brings: the files of one adapter, and the packages that only it imports. */
 const FRAMEWORKS = {
-  sdk: { adapter: "adapter-sdk", libraries: ["@modelcontextprotocol/server", "@modelcontextprotocol/node"] },
-  fastmcp: { adapter: "adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
+  sdk: {
+    adapter: "protocol/adapter-sdk",
+    libraries: ["@modelcontextprotocol/server", "@modelcontextprotocol/node"],
+  },
+  fastmcp: { adapter: "protocol/adapter-fastmcp", libraries: ["fastmcp", "@modelcontextprotocol/sdk"] },
 } as const;
 const LIBRARIES = ["ajv"];
 /** Only servers with rules that have a condition evaluate any. */
@@ -94,7 +97,7 @@ function runtimeFiles(
   const { copies, links } = generation;
   /** By what a name begins with; all other files are for every server. */
   const optional: Readonly<Record<string, (name: string) => boolean>> = {
-    "adapter-": (name) => name.startsWith(FRAMEWORKS[framework].adapter),
+    "protocol/adapter-": (name) => name.startsWith(FRAMEWORKS[framework].adapter),
     "oauth/": () => has.tokens,
     "rules/": (name) => wantsRuleFile(name, rules, generation),
     "state/": () => has.state,

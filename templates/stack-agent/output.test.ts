@@ -71,7 +71,7 @@ describe("what a link to the stack agent emits", () => {
         "agent/tsconfig.json",
         "agent/package-lock.json",
         "agent/service/front-door.ts",
-        "agent/runtime/host-guard.ts",
+        "agent/runtime/door/host-guard.ts",
         "agent/runtime/stack-agent/engine.ts",
       ]),
     );

@@ -191,7 +191,7 @@ describe.each(["hello", "shop", "shop.dev", "shop.prod", "sre", "sre.staging"])(
     });
 
     it("the probes ask paths that the server answers, without a key", () => {
-      const door = output.tree.get("server/runtime/front-door.ts")?.text ?? "";
+      const door = output.tree.get("server/runtime/door/front-door.ts")?.text ?? "";
       for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"])
         expect(door).toContain(`"${String(at(containerOf(output)[probe], "httpGet", "path"))}": ["GET"]`);
     });

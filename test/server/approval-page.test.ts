@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { html } from "#runtime/approval-html";
+import { html } from "#runtime/door/approval-html";
 import { ask, boot, connectAs, newKey } from "./boot.ts";
 import type { Booted, HttpAnswer } from "./boot.ts";
 import { createWitness } from "./notes.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Audit } from "#runtime/audit";
-import type { Call, Outcome } from "#runtime/call";
+import type { Audit } from "#runtime/audit/audit";
+import type { Call, Outcome } from "#runtime/call/call";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
 
 const DONE = { kind: "result", envelope: {} } as unknown as Outcome;

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { openChain } from "#runtime/audit-chain";
-import type { Chain } from "#runtime/audit-chain";
-import { openHeads } from "#runtime/audit-heads";
-import { fileSink } from "#runtime/audit-sink";
+import { openChain } from "#runtime/audit/chain";
+import type { Chain } from "#runtime/audit/chain";
+import { openHeads } from "#runtime/audit/heads";
+import { fileSink } from "#runtime/audit/sink";
 import type { SetVerdict } from "../../generator/evidence/audit-set.ts";
 import { topogate } from "../harness/emitted.ts";
 import { boot } from "./boot.ts";

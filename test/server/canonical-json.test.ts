@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "#runtime/canonical-json";
+import { canonicalJson } from "#runtime/json/canonical";
 import { argumentsDigest, toolDigest } from "#runtime/digest";
 
 describe("canonical JSON", () => {

@@ -4,7 +4,7 @@ import {
 } from "@modelcontextprotocol/client";
 import type { Registry } from "#runtime/registry";
 import { startServer } from "#runtime/server";
-import type { Surface } from "#runtime/surface";
+import type { Surface } from "#runtime/surface/surface";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { boot, CREATE, newKey } from "./boot.ts";
 import type { Booted, Json } from "./boot.ts";

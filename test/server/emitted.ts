@@ -39,7 +39,7 @@ export function emitServer(adapter: AdapterName): EmittedServer {
   const surface = surfaceOf(registry);
   writeFileSync(join(folder, "policy.json"), JSON.stringify(policyOf(registry)));
   writeFileSync(join(folder, "surface.lock.json"), JSON.stringify({ version: 1, ...surface }));
-  const imports = { "#adapter": `./runtime/adapter-${adapter}.ts`, "#runtime/*": "./runtime/*.ts" };
+  const imports = { "#adapter": `./runtime/protocol/adapter-${adapter}.ts`, "#runtime/*": "./runtime/*.ts" };
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "emitted", type: "module", imports }));
   symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });

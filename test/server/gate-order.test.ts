@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { PolicyGrant } from "#runtime/policy-document";
+import type { PolicyGrant } from "#runtime/policy/document";
 import { ask, boot } from "./boot.ts";
 import type { Json } from "./boot.ts";
 import { faultOf, note, openStage, valkeySet } from "./governed.ts";

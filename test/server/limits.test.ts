@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Registry } from "#runtime/registry";
-import { drawnRate, memoryRates } from "#runtime/rate-limits";
+import { drawnRate, memoryRates } from "#runtime/policy/rate-limits";
 import { ask, boot, connectAs, newKey } from "./boot.ts";
 import type { Booted, Json, TestClient } from "./boot.ts";
 import { ADAPTERS } from "./emitted.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { PolicyDocument } from "#runtime/policy-document";
+import type { PolicyDocument } from "#runtime/policy/document";
 import { topogate } from "../harness/emitted.ts";
 import type { HttpAnswer, Json } from "./boot.ts";
 import { note, openStage } from "./governed.ts";

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { openTokens } from "#runtime/oauth/tokens";
 import type { OAuthSettings } from "#runtime/oauth/settings";
-import type { PolicyDocument } from "#runtime/policy-document";
+import type { PolicyDocument } from "#runtime/policy/document";
 import type { TestIssuer, TokenWish } from "../harness/test-issuer.ts";
 import { ask, boot, INITIALIZE } from "./boot.ts";
 import type { Booted, HttpAnswer } from "./boot.ts";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { evaluate } from "#runtime/policy";
-import type { Decision } from "#runtime/policy";
-import { parsePolicy, revisionOf } from "#runtime/policy-document";
-import type { PolicyDocument, PolicyGrant } from "#runtime/policy-document";
+import { evaluate } from "#runtime/policy/policy";
+import type { Decision } from "#runtime/policy/policy";
+import { parsePolicy, revisionOf } from "#runtime/policy/document";
+import type { PolicyDocument, PolicyGrant } from "#runtime/policy/document";
 
 const folder = new URL("mcp-runtime/", import.meta.url);
 const [revision = "", , ...golden] = readFileSync(new URL("decisions.txt", folder), "utf8")

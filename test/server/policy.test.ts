@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { PolicyDocument, PolicyGrant, PolicySession } from "#runtime/policy-document";
+import type { PolicyDocument, PolicyGrant, PolicySession } from "#runtime/policy/document";
 import { ask, boot } from "./boot.ts";
 import type { Booted, Json } from "./boot.ts";
 import { ADAPTERS } from "./emitted.ts";

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { FAULT_CODES } from "#runtime/fault";
-import type { PolicyDocument, PolicyGrant, PolicySession } from "#runtime/policy-document";
+import type { PolicyDocument, PolicyGrant, PolicySession } from "#runtime/policy/document";
 import { newKey, ROOT } from "../harness/emitted.ts";
 import { ask, connectAs, INITIALIZE } from "./boot.ts";
 import type { Json } from "./boot.ts";

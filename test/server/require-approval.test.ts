@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Call, Outcome } from "#runtime/call";
+import type { Call, Outcome } from "#runtime/call/call";
 import { argumentsDigest } from "#runtime/digest";
 import type { AllowedTool } from "#runtime/registry";
 import { accessOf, requireApproval } from "#runtime/stage/require-approval";

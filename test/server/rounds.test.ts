@@ -1,9 +1,9 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createRounds } from "#runtime/adapter-sdk-rounds";
-import type { Rounds } from "#runtime/adapter-sdk-rounds";
-import type { Caller } from "#runtime/mcp-service";
+import { createRounds } from "#runtime/protocol/adapter-sdk-rounds";
+import type { Rounds } from "#runtime/protocol/adapter-sdk-rounds";
+import type { Caller } from "#runtime/protocol/mcp-service";
 import { ask } from "./boot.ts";
 import type { Json } from "./boot.ts";
 import { faultOf, note, openStage } from "./governed.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { ChainHead, HeadRegistry } from "#runtime/audit-heads";
-import { embeddedProposals } from "#runtime/proposal-store";
-import { memoryRates } from "#runtime/rate-limits";
+import type { ChainHead, HeadRegistry } from "#runtime/audit/heads";
+import { embeddedProposals } from "#runtime/approval/store";
+import { memoryRates } from "#runtime/policy/rate-limits";
 import type { OpenState } from "#runtime/registry";
 
 /** What replicas share, in this process, with a switch for the way to it. */

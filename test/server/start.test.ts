@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { weaknessOf } from "#runtime/identity";
+import { weaknessOf } from "#runtime/identity/identity";
 import type { Registry } from "#runtime/registry";
 import { startServer } from "#runtime/server";
 import type { RunningServer } from "#runtime/server";
-import { parseSurface } from "#runtime/surface";
-import type { Surface } from "#runtime/surface";
+import { parseSurface } from "#runtime/surface/surface";
+import type { Surface } from "#runtime/surface/surface";
 import { ask, boot, CREATE, newKey } from "./boot.ts";
 import { createWitness } from "./notes.ts";
 import { policyFileOf, surfaceOf, testRegistry } from "./stack.ts";

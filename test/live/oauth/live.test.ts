@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { revisionOf } from "#runtime/policy-document";
+import { revisionOf } from "#runtime/policy/document";
 import { administrator, makeAccount } from "../../../templates/keycloak/live.ts";
 import type { Administrator } from "../../../templates/keycloak/live.ts";
 import { bootServer, callTool, connectClient, workspace } from "../../harness/emitted.ts";

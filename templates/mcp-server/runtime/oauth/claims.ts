@@ -1,5 +1,5 @@
 import { shortDigest } from "#runtime/digest";
-import type { Principal, Role } from "#runtime/identity";
+import type { Principal, Role } from "#runtime/identity/identity";
 import type { OAuthSettings } from "#runtime/oauth/settings";
 
 export type Claims = Readonly<Record<string, unknown>>;

@@ -1,8 +1,8 @@
 import { createLocalJWKSet, errors } from "jose";
 import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters, KeyObject } from "jose";
 import { openHotFile } from "#runtime/hot-file";
-import { send } from "#runtime/http-transport";
-import type { TlsFiles } from "#runtime/http-transport";
+import { send } from "#runtime/http/transport";
+import type { TlsFiles } from "#runtime/http/transport";
 
 export type FindKey = (
   header: JWSHeaderParameters,

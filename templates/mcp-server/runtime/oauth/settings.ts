@@ -1,4 +1,4 @@
-import type { Role } from "#runtime/identity";
+import type { Role } from "#runtime/identity/identity";
 
 /** What is drawn under `access.oauth`, resolved. Generated as code, so that no configuration can widen it. */
 export interface OAuthSettings {

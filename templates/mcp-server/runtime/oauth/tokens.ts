@@ -7,11 +7,11 @@ import { NoKeys, fileKeys, remoteKeys } from "#runtime/oauth/issuer-keys";
 import type { FindKey } from "#runtime/oauth/issuer-keys";
 import { challengeOf, metadataOf } from "#runtime/oauth/metadata";
 import type { OAuthSettings } from "#runtime/oauth/settings";
-import type { Principal } from "#runtime/identity";
+import type { Principal } from "#runtime/identity/identity";
 import type { TokenReason } from "#runtime/reason";
 import type { Environment } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
-import type { OpenTokens, RefusedToken } from "#runtime/tokens";
+import type { OpenTokens, RefusedToken } from "#runtime/identity/tokens";
 
 /** Issuers put groups and roles into tokens; more than this is no token for a header. */
 const MOST_CHARACTERS = 8_192;

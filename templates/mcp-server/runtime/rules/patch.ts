@@ -1,5 +1,5 @@
 import { argumentsDigest } from "#runtime/digest";
-import type { Arguments } from "#runtime/call";
+import type { Arguments } from "#runtime/call/call";
 
 export interface ProposedChange {
   readonly stack: string;

@@ -1,5 +1,5 @@
-import { entryOf, refuse } from "#runtime/call";
-import type { Call, Outcome, Stage } from "#runtime/call";
+import { entryOf, refuse } from "#runtime/call/call";
+import type { Call, Outcome, Stage } from "#runtime/call/call";
 import type { FaultCode } from "#runtime/fault";
 import { CHANGE_REF } from "#runtime/rules";
 import type { RuleEffect, RuleQuestion, Verdict } from "#runtime/rules";
