@@ -6,7 +6,7 @@ import { demandBundle } from "#runtime/bundle";
 import { startServer } from "#runtime/server";
 import { SettingError } from "#runtime/settings";
 import { StartError } from "#runtime/start-error";
-import { parseSurface } from "#runtime/surface";
+import { parseSurface } from "#runtime/surface/surface";
 import { registry } from "./registry.ts";
 
 const transport = process.argv.includes("--stdio") ? "stdio" : "http";

@@ -32,5 +32,10 @@ export function markerLine({ argsSha, approver }: Marker): string {
   return `mcp:${argsSha} approved by ${approver}`;
 }
 
+/** In front of a statement, so that its server's log leads back to the proposal; nothing where nobody approved. */
+export function markerComment(marker: Marker | undefined): string {
+  return marker === undefined ? "" : `/* ${markerLine(marker)} */ `;
+}
+
 /** The name under which messages carry the line; nobody who sends one chooses a header of this name. */
 export const MARKER_HEADER = "x-mcp-marker";

@@ -1,4 +1,4 @@
-import type { Arguments, Stage } from "#runtime/call";
+import type { Arguments, Stage } from "#runtime/call/call";
 
 /** The layers of rules, the one with the last word first: a lower one can add, and never take away. */
 export const LAYERS = ["constitution", "pack", "overlay"] as const;

@@ -4,11 +4,11 @@
  */
 import { connect } from "node:net";
 import { ToolFault } from "#runtime/fault";
-import { bodyOf, explain } from "#runtime/http-answer";
-import type { Body } from "#runtime/http-answer";
-import { readLines } from "#runtime/http-lines";
-import { send } from "#runtime/http-transport";
-import type { TlsFiles } from "#runtime/http-transport";
+import { bodyOf, explain } from "#runtime/http/answer";
+import type { Body } from "#runtime/http/answer";
+import { readLines } from "#runtime/http/lines";
+import { send } from "#runtime/http/transport";
+import type { TlsFiles } from "#runtime/http/transport";
 import { Secret, SettingError } from "#runtime/settings";
 import type { Settings } from "#runtime/settings";
 import type { LinkFacts } from "#runtime/tool";

@@ -1,5 +1,5 @@
-import { describesSecret } from "#runtime/described-secret";
-import { MAX_DEPTH, mapStrings } from "#runtime/map-strings";
+import { describesSecret } from "#runtime/json/described-secret";
+import { MAX_DEPTH, mapStrings } from "#runtime/json/map-strings";
 import { plainText } from "#runtime/plain-text";
 
 const MARK = "[redacted]";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { takeKey } from "#runtime/identity";
+import { takeKey } from "#runtime/identity/identity";
 import { settingsOf } from "#runtime/settings";
 import { testerAt } from "#runtime/stack-agent/command/open";
 import { createEngine } from "#runtime/stack-agent/engine";

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { canonicalJson } from "#runtime/canonical-json";
+import { canonicalJson } from "#runtime/json/canonical";
 
 function sha256(text: string): string {
   return hash("sha256", text, "hex");

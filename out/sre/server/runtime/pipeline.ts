@@ -1,8 +1,8 @@
-import type { Audit } from "#runtime/audit";
-import type { Call, Next, Outcome, Stage } from "#runtime/call";
-import type { RateSettings, RateStore } from "#runtime/rate-limits";
-import type { PolicyGate } from "#runtime/policy-gate";
-import type { Proposals } from "#runtime/proposals";
+import type { Audit } from "#runtime/audit/audit";
+import type { Call, Next, Outcome, Stage } from "#runtime/call/call";
+import type { RateSettings, RateStore } from "#runtime/policy/rate-limits";
+import type { PolicyGate } from "#runtime/policy/gate";
+import type { Proposals } from "#runtime/approval/proposals";
 import type { Redactor } from "#runtime/redactor";
 import type { Rules } from "#runtime/rules";
 import { auditAttempt } from "#runtime/stage/audit-attempt";
@@ -20,8 +20,8 @@ import { requireSwitches } from "#runtime/stage/require-switches";
 import { requireWriteFlag } from "#runtime/stage/require-write-flag";
 import { survive } from "#runtime/stage/survive";
 import { validateArguments } from "#runtime/stage/validate-arguments";
-import type { Switches } from "#runtime/switches";
-import type { ToolIndex } from "#runtime/tool-index";
+import type { Switches } from "#runtime/policy/switches";
+import type { ToolIndex } from "#runtime/surface/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
 
 export interface PipelineParts {

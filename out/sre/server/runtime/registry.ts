@@ -1,9 +1,9 @@
-import type { HeadRegistry } from "#runtime/audit-heads";
-import type { ProposalStore } from "#runtime/proposal-store";
-import type { RateStore } from "#runtime/rate-limits";
+import type { HeadRegistry } from "#runtime/audit/heads";
+import type { ProposalStore } from "#runtime/approval/store";
+import type { RateStore } from "#runtime/policy/rate-limits";
 import type { OpenRules } from "#runtime/rules";
 import type { Environment } from "#runtime/settings";
-import type { OpenTokens } from "#runtime/tokens";
+import type { OpenTokens } from "#runtime/identity/tokens";
 import type { AnyToolModule } from "#runtime/tool";
 
 /** How far the drawing lets a call go: `propose` needs a person's approval for every call. */

@@ -1,5 +1,5 @@
-import { entryOf, fail, refuse } from "#runtime/call";
-import type { Outcome, Stage } from "#runtime/call";
+import { entryOf, fail, refuse } from "#runtime/call/call";
+import type { Outcome, Stage } from "#runtime/call/call";
 
 const PARALLEL = 4;
 const QUEUE = 16;

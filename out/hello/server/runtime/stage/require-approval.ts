@@ -1,11 +1,11 @@
-import type { Audit } from "#runtime/audit";
-import { outcomeOf } from "#runtime/awaited-proposal";
-import { entryOf, refuse } from "#runtime/call";
-import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call";
+import type { Audit } from "#runtime/audit/audit";
+import { outcomeOf } from "#runtime/approval/awaited";
+import { entryOf, refuse } from "#runtime/call/call";
+import type { Arguments, Call, Next, Outcome, Stage } from "#runtime/call/call";
 import { ToolFault } from "#runtime/fault";
-import { digestOfCall } from "#runtime/proposals";
-import type { Proposals } from "#runtime/proposals";
-import type { StoredProposal } from "#runtime/proposal";
+import { digestOfCall } from "#runtime/approval/proposals";
+import type { Proposals } from "#runtime/approval/proposals";
+import type { StoredProposal } from "#runtime/approval/proposal";
 import type { Redactor } from "#runtime/redactor";
 import type { Access, AllowedTool } from "#runtime/registry";
 import { recordAttempt } from "#runtime/stage/audit-attempt";

@@ -1,9 +1,9 @@
-import { entryOf } from "#runtime/call";
-import type { Stage } from "#runtime/call";
-import type { Principal } from "#runtime/identity";
-import { NO_TOOL } from "#runtime/policy-gate";
-import type { PolicyGate, PolicyVerdict } from "#runtime/policy-gate";
-import type { ToolEntry, ToolIndex } from "#runtime/tool-index";
+import { entryOf } from "#runtime/call/call";
+import type { Stage } from "#runtime/call/call";
+import type { Principal } from "#runtime/identity/identity";
+import { NO_TOOL } from "#runtime/policy/gate";
+import type { PolicyGate, PolicyVerdict } from "#runtime/policy/gate";
+import type { ToolEntry, ToolIndex } from "#runtime/surface/tool-index";
 
 /**
  * What stands beside the tools of a link is for those who may call one of them; where there are none, for those who may

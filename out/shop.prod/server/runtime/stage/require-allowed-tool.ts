@@ -1,4 +1,4 @@
-import type { Stage } from "#runtime/call";
+import type { Stage } from "#runtime/call/call";
 
 /** What the drawing does not list does not exist, even if its code does. */
 export const requireAllowedTool: Stage = async (call, next) =>

@@ -1,4 +1,4 @@
-import type { Stage } from "#runtime/call";
+import type { Stage } from "#runtime/call/call";
 
 /** The front door has authenticated the caller; a call that reached this place on another way has not been. */
 export const requirePrincipal: Stage = async (call, next) =>

@@ -1,5 +1,5 @@
-import type { Stage } from "#runtime/call";
-import type { Switches } from "#runtime/switches";
+import type { Stage } from "#runtime/call/call";
+import type { Switches } from "#runtime/policy/switches";
 
 /** The front door has looked already; over stdio, and for a call that waited, this is the place. */
 export function requireSwitches(switches: Switches): Stage {

@@ -1,6 +1,6 @@
 import type { ErrorObject } from "ajv";
-import { entryOf, refuse } from "#runtime/call";
-import type { Arguments, Stage } from "#runtime/call";
+import { entryOf, refuse } from "#runtime/call/call";
+import type { Arguments, Stage } from "#runtime/call/call";
 
 const MAX_PROBLEMS = 5;
 

@@ -1,6 +1,6 @@
-import { entryOf, refuse } from "#runtime/call";
-import type { Call, Outcome, Stage } from "#runtime/call";
-import type { Audit } from "#runtime/audit";
+import { entryOf, refuse } from "#runtime/call/call";
+import type { Call, Outcome, Stage } from "#runtime/call/call";
+import type { Audit } from "#runtime/audit/audit";
 
 /** Puts on the disk that the call is about to change something; a refusal when it cannot be. */
 export async function recordAttempt(audit: Audit, { exchange }: Call): Promise<Outcome | undefined> {

@@ -1,5 +1,5 @@
-import type { Stage } from "#runtime/call";
-import { fitEnvelope } from "#runtime/fit-envelope";
+import type { Stage } from "#runtime/call/call";
+import { fitEnvelope } from "#runtime/call/fit-envelope";
 
 /** Stands outside of redaction, so that a cut never leaves half a credential that nothing recognises. */
 export function fitBudget(maxResultBytes: number): Stage {

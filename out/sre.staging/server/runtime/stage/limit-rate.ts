@@ -1,7 +1,7 @@
-import { entryOf, refuse } from "#runtime/call";
-import type { Stage } from "#runtime/call";
-import { bucketsFor } from "#runtime/rate-limits";
-import type { RateSettings, RateStore } from "#runtime/rate-limits";
+import { entryOf, refuse } from "#runtime/call/call";
+import type { Stage } from "#runtime/call/call";
+import { bucketsFor } from "#runtime/policy/rate-limits";
+import type { RateSettings, RateStore } from "#runtime/policy/rate-limits";
 
 /** Comes after every refusal that costs nothing, so that a caller who may not do something loses no share by it. */
 export function limitRate(rates: RateStore, settings: RateSettings): Stage {

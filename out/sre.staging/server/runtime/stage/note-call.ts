@@ -1,6 +1,6 @@
-import type { Call, Outcome, Stage } from "#runtime/call";
+import type { Call, Outcome, Stage } from "#runtime/call/call";
 import { argumentsDigest } from "#runtime/digest";
-import type { RequestFacts } from "#runtime/exchange";
+import type { RequestFacts } from "#runtime/call/exchange";
 import { plainText } from "#runtime/plain-text";
 import type { Redactor } from "#runtime/redactor";
 

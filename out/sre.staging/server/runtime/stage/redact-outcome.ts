@@ -1,6 +1,6 @@
-import type { Outcome, Stage } from "#runtime/call";
-import { envelopeJson } from "#runtime/envelope";
-import type { Envelope } from "#runtime/envelope";
+import type { Outcome, Stage } from "#runtime/call/call";
+import { envelopeJson } from "#runtime/call/envelope";
+import type { Envelope } from "#runtime/call/envelope";
 import type { Redactor } from "#runtime/redactor";
 
 function redactResult(envelope: Envelope, redactor: Redactor): Outcome {

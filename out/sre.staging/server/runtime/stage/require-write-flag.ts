@@ -1,6 +1,6 @@
-import { entryOf } from "#runtime/call";
-import type { Stage } from "#runtime/call";
-import type { ToolEntry } from "#runtime/tool-index";
+import { entryOf } from "#runtime/call/call";
+import type { Stage } from "#runtime/call/call";
+import type { ToolEntry } from "#runtime/surface/tool-index";
 import type { WriteFlags } from "#runtime/write-flags";
 
 /** A read tool, or a write tool whose flag is on; `flags` holds only what the drawing permits. */

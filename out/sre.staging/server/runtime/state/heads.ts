@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { ChainHead, HeadRegistry } from "#runtime/audit-heads";
+import type { ChainHead, HeadRegistry } from "#runtime/audit/heads";
 
 /** How long the head of a chain that ended is told to those that begin: longer than anybody is away. */
 const KEPT_S = 30 * 24 * 3_600;

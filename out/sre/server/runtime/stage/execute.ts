@@ -1,10 +1,10 @@
-import { entryOf, fail } from "#runtime/call";
-import type { Call, Outcome, Stage } from "#runtime/call";
-import type { Envelope } from "#runtime/envelope";
+import { entryOf, fail } from "#runtime/call/call";
+import type { Call, Outcome, Stage } from "#runtime/call/call";
+import type { Envelope } from "#runtime/call/envelope";
 import { ToolFault } from "#runtime/fault";
-import { internalFault } from "#runtime/internal-fault";
+import { internalFault } from "#runtime/call/internal-fault";
 import type { Redactor } from "#runtime/redactor";
-import type { ToolEntry } from "#runtime/tool-index";
+import type { ToolEntry } from "#runtime/surface/tool-index";
 import type { ToolResult } from "#runtime/tool";
 
 const DEFAULT_TIMEOUT_MS = 15_000;

@@ -1,7 +1,7 @@
-import { fail } from "#runtime/call";
-import type { Stage } from "#runtime/call";
+import { fail } from "#runtime/call/call";
+import type { Stage } from "#runtime/call/call";
 import { ToolFault } from "#runtime/fault";
-import { internalFault } from "#runtime/internal-fault";
+import { internalFault } from "#runtime/call/internal-fault";
 import type { Redactor } from "#runtime/redactor";
 
 /** Makes a fault of everything that the stages below did not expect, so that the caller always gets an answer. */
