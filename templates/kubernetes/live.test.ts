@@ -385,6 +385,12 @@ describe("write tools", () => {
     await call("k8s_rollout_restart", { ...web, kind: "statefulset", name: "queue", dry_run: false });
   });
 
+  it("A3: an approved restart leaves its marker on the pod template", async () => {
+    await module.callApproved("k8s_rollout_restart", { ...web, dry_run: false });
+    const { spec } = await deployment();
+    expect(JSON.stringify(spec)).toMatch(/"topogate\/marker":"mcp:[0-9a-f]{64} approved by key:ada"/);
+  });
+
   it("k8s_scale stays within the drawn bounds", async () => {
     expect((await call("k8s_scale", { ...web, replicas: 4 })).data).toMatchObject({
       from: 3,

@@ -322,7 +322,7 @@ const rolloutRestart = defineTool({
   parameters: { namespace: target, kind: rollingKind, name, dry_run: dryRun, reason },
   handler: async ({ namespace, kind, name, dry_run }, context: Context) => {
     const workload = drawnWorkload(workloads, { namespace, kind, name });
-    const done = await restart(accessOf(context), workload, dry_run);
+    const done = await restart(accessOf(context), workload, dry_run, context.marker);
     return { data: { namespace, kind, name, ...done } };
   },
 });
