@@ -1,7 +1,7 @@
 import type { FileSystem } from "./disk.ts";
 import { readDisk, UnsafePathError } from "./disk.ts";
-import { caseCollision, placeOf, sha256 } from "./file-tree.ts";
-import type { FileTree } from "./file-tree.ts";
+import { bytesOf, caseCollision, placeOf, sha256 } from "./file-tree.ts";
+import type { FileTree, GeneratedFile } from "./file-tree.ts";
 import {
   JOURNAL,
   LOCK,
@@ -50,6 +50,17 @@ const OWN = new Set([MANIFEST, JOURNAL, LOCK]);
 
 function textOf(fs: FileSystem, root: string, name: string, files: ReadonlySet<string>): string | undefined {
   return files.has(name) ? fs.readFileSync(placeOf(root, name), "utf8") : undefined;
+}
+
+let scratch = Buffer.alloc(1 << 16);
+
+/** In one piece of memory for all files: a large output would leave megabytes of copies behind. */
+function holds(bytes: Uint8Array, file: GeneratedFile): boolean {
+  const size = bytesOf(file);
+  if (bytes.length !== size) return false;
+  if (scratch.length < size) scratch = Buffer.alloc(size);
+  scratch.write(file.text);
+  return scratch.subarray(0, size).equals(bytes);
 }
 
 /** A file or folder of the tree must never lie behind, or in place of, a symbolic link. */
@@ -111,7 +122,7 @@ export function plan(fs: FileSystem, root: string, tree: FileTree, provenance: P
       continue;
     }
     const bytes = fs.readFileSync(placeOf(root, path));
-    if (bytes.equals(Buffer.from(file.text))) unchanged++;
+    if (holds(bytes, file)) unchanged++;
     else {
       if (!isOurs(path, bytes)) conflicts.push({ path, reason: wasOurs(path) ? "edited" : "foreign" });
       changes.push({ path, kind: "update" });
