@@ -56,6 +56,9 @@ const filesOf = (folder: string): readonly string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => statSync(join(folder, path)).isFile())
     .sort();
+/** The largest blob is the files. */
+const largest = (blobs: readonly string[]): string =>
+  [...blobs].sort((a, b) => statSync(b).size - statSync(a).size)[0] ?? "";
 /** Nothing at the place, and nothing left beside it. */
 const expectNothing = (to: string): void => {
   expect(existsSync(to)).toBe(false);
@@ -205,6 +208,40 @@ describe("bundle pull", () => {
     for (const name of [named, `${named}.sig`]) rmSync(name);
   });
 
+  it("takes a bundle with several tags for one, and reads what is left of one that was taken apart", () => {
+    const [tagged, apart] = [work.path("tagged"), work.path("apart")];
+    cpSync(work.path("layout"), tagged, { recursive: true });
+    const index = JSON.parse(readFileSync(join(tagged, "index.json"), "utf8")) as { manifests: object[] };
+    const latest = { ...index.manifests[0], annotations: { "org.opencontainers.image.ref.name": "latest" } };
+    const manifests = [...index.manifests, latest];
+    writeFileSync(join(tagged, "index.json"), JSON.stringify({ ...index, manifests }));
+    expect(pull(tagged, fresh())).toMatchObject({ status: 0 });
+    // The same digest with another size is not the same thing.
+    writeFileSync(
+      join(tagged, "index.json"),
+      JSON.stringify({ ...index, manifests: [...index.manifests, { ...latest, size: 1 }] }),
+    );
+    expect(pull(tagged, fresh()).said).toContain("is not what its digest and size say");
+
+    mkdirSync(apart);
+    cpSync(work.path("out/signed.bundle.dsse.json"), join(apart, "bundle.dsse.json"));
+    const blobs = readdirSync(work.path("layout/blobs/sha256"));
+    const files = largest(blobs.map((name) => work.path("layout/blobs/sha256", name)));
+    cpSync(files, join(apart, "files.tar"));
+    const to = fresh();
+    expect(pull(apart, to)).toMatchObject({ status: 0 });
+    expect(filesOf(to)).toContain("server/main.ts");
+    expect(filesOf(to)).not.toContain("files.tar");
+    writeFileSync(join(apart, "files.tar"), "no archive");
+    expect(pull(apart, fresh())).toMatchObject({
+      status: 1,
+      said: expect.stringContaining("no whole tar archive"),
+    });
+    rmSync(join(apart, "files.tar"));
+    symlinkSync(files, join(apart, "files.tar"));
+    expect(pull(apart, fresh()).said).toContain("is a link");
+  });
+
   it("fetches nothing over the network, and says how to get it here", () => {
     for (const from of ["oci://registry.test/x:1", "https://registry.test/x.tgz"]) {
       const { status, said } = pull(from, fresh());
@@ -228,9 +265,6 @@ const changedLayout = (change: (folder: string, blobs: readonly string[]) => voi
   );
   return copy;
 };
-/** The largest blob is the files. */
-const largest = (blobs: readonly string[]): string =>
-  [...blobs].sort((a, b) => statSync(b).size - statSync(a).size)[0] ?? "";
 
 describe("a bundle that was tampered with", () => {
   it.each<readonly [string, RegExp, (folder: string, blobs: readonly string[]) => void]>([
@@ -280,11 +314,16 @@ describe("a bundle that was tampered with", () => {
       /names 2 bundles/,
       (folder) => {
         const index = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as {
-          manifests: unknown[];
+          manifests: { digest: string; size: number }[];
         };
+        const [first = { digest: "", size: 0 }] = index.manifests;
+        const blob = (digest: string): string => join(folder, "blobs/sha256", digest.slice(7));
+        const text = `${readFileSync(blob(first.digest), "utf8")}\n`;
+        const another = { ...first, size: first.size + 1, digest: `sha256:${hash("sha256", text, "hex")}` };
+        writeFileSync(blob(another.digest), text);
         writeFileSync(
           join(folder, "index.json"),
-          JSON.stringify({ manifests: [...index.manifests, ...index.manifests] }),
+          JSON.stringify({ manifests: [...index.manifests, another] }),
         );
       },
     ],

@@ -9,6 +9,8 @@ const ARTIFACT = "application/vnd.topogate.bundle.v1";
 const TITLE = "org.opencontainers.image.title";
 const REF = "org.opencontainers.image.ref.name";
 const LAYER = "application/vnd.oci.image.layer.v1.tar";
+/** The name under which tools that take a bundle apart put down its files. */
+export const FILES = "files.tar";
 export const LAYOUT = "oci-layout";
 
 /** What is signed and the signature, by the names that `bundle sign` gives them. */
@@ -40,7 +42,7 @@ export async function writeLayout(signed: Files, files: Files, name: string): Pr
   };
   const config = blob("application/vnd.oci.empty.v1+json", Buffer.from("{}"));
   const statements = [...signed].map(([title, bytes]) => blob(SIGNED_TYPES[title] ?? "", bytes, title));
-  const layers = [...statements, blob(LAYER, await writeArchive(files), "files.tar")];
+  const layers = [...statements, blob(LAYER, await writeArchive(files), FILES)];
   const manifest = blob(
     MANIFEST,
     jsonOf({ schemaVersion: 2, mediaType: MANIFEST, artifactType: ARTIFACT, config, layers }),
@@ -99,8 +101,12 @@ export async function readLayout(
       throw new BundleError(`the blob ${digest} is not what its digest and size say`);
     return bytes;
   };
-  const manifests = descriptors(parsed(read("index.json"), "index.json")["manifests"], "index.json")
-    .filter(({ mediaType }) => mediaType === MANIFEST)
+  const listed = descriptors(parsed(read("index.json"), "index.json")["manifests"], "index.json").filter(
+    ({ mediaType }) => mediaType === MANIFEST,
+  );
+  // One bundle with several tags is listed once for each.
+  const distinct = new Map(listed.map((each) => [`${each.digest} ${each.size}`, each]));
+  const manifests = [...distinct.values()]
     .map((each) => parsed(blobOf(each), `the manifest ${each.digest}`))
     .filter(({ artifactType }) => artifactType === ARTIFACT);
   const [manifest] = manifests;

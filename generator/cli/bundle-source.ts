@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { LIMITS, readArchive } from "../bundle/archive.ts";
 import type { Files } from "../bundle/archive.ts";
 import { BundleError } from "../bundle/bundle-error.ts";
-import { LAYOUT, readLayout, SIGNED_NAMES } from "../bundle/oci-layout.ts";
+import { FILES, LAYOUT, readLayout, SIGNED_NAMES } from "../bundle/oci-layout.ts";
 import { UsageError } from "./terminal.ts";
 
 /** A bundle as it arrived; nothing in it counts yet. */
@@ -41,9 +41,15 @@ function signedNear(folder: string): Files {
 
 async function fromFolder(folder: string): Promise<Arrived> {
   const read = (path: string): Buffer | undefined => readBelow(folder, path);
-  if (!readdirSync(folder).includes(LAYOUT)) return { signed: signedNear(folder), read };
-  const { signed, files } = await readLayout(read);
-  return { signed, read: (path) => files.get(path) };
+  if (readdirSync(folder).includes(LAYOUT)) {
+    const { signed, files } = await readLayout(read);
+    return { signed, read: (path) => files.get(path) };
+  }
+  // What `oras pull` leaves: the parts of the bundle by their titles.
+  const archive = readBelow(folder, FILES);
+  if (archive === undefined) return { signed: signedNear(folder), read };
+  const files = await readArchive(archive, join(folder, FILES));
+  return { signed: signedNear(folder), read: (path) => files.get(path) };
 }
 
 async function fromArchive(path: string): Promise<Arrived> {
@@ -62,7 +68,7 @@ async function fromArchive(path: string): Promise<Arrived> {
   return { signed: new Map(signed), read };
 }
 
-/** A folder, an OCI image-layout, or an archive of either. */
+/** A folder, what `oras pull` makes of a bundle, an OCI image-layout, or an archive of a folder or layout. */
 export async function openSource(from: string): Promise<Arrived> {
   if (/^[a-z][a-z+.-]*:\/\//i.test(from) || from.startsWith("oci:"))
     throw new UsageError(

@@ -144,7 +144,7 @@ function addBundle(root: Command): void {
     )
     .requiredOption(
       "--from <place>",
-      "an OCI image-layout, a folder with bundle.dsse.json, or a tar or tgz of either",
+      "an OCI image-layout, a folder with bundle.dsse.json, a tar or tgz of either, or what `oras pull` left",
     )
     .requiredOption("--key <file>", "public key in PEM, Ed25519 or P-256")
     .requiredOption("--to <folder>", "where the files go, all at once")

@@ -9,7 +9,8 @@ import { accessWords } from "./references.ts";
 import { ACCESS_WORDS } from "./build-ai-link.ts";
 import { environmentPrefix, kubernetesName, toolPrefix } from "./naming.ts";
 import type { Component, McpLink, Path } from "./topology.ts";
-import { NOTHING } from "./values.ts";
+import { isBlock } from "./block.ts";
+import { NOTHING, blockOf, textOf } from "./values.ts";
 
 type Types = ReadonlyMap<string, ComponentType>;
 
@@ -129,14 +130,23 @@ function checkSecretNames(components: readonly Component[], report: Report): voi
   }
 }
 
+/** The components that `access.oauth` names; `null` where it names what could not be resolved or used. */
+function signersOf({ drawing, topology, components }: Built): readonly Component[] | null {
+  const written = blockOf(drawing.root, "access")["oauth"];
+  if (written === undefined) return [];
+  const { oauth } = topology.access;
+  if (oauth === null || !isBlock(written)) return null;
+  const [issuer = ""] = textOf(written, "issuer")?.split("/") ?? [];
+  const names = oauth.keys.from === "component" ? [issuer, oauth.keys.component] : [issuer];
+  return names.flatMap((name) => components.get(name) ?? []);
+}
+
 function checkUnlinked(built: Built, report: Report): void {
   const { topology, failed } = built;
-  if (failed.size > 0) return;
-  const linked = new Set<Component>();
+  const signers = signersOf(built);
+  if (failed.size > 0 || signers === null) return;
+  const linked = new Set<Component>(signers);
   for (const { from, to } of topology.links) linked.add(from.component).add(to.component);
-  const keys = topology.access.oauth?.keys;
-  const issuer = keys?.from === "component" ? built.components.get(keys.component) : undefined;
-  if (issuer) linked.add(issuer);
   for (const component of topology.components) {
     if (!linked.has(component))
       report("W-UNLINKED", `nothing is linked with "${component.name}"`, component.path);

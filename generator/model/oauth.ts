@@ -96,12 +96,13 @@ function keysAt(end: End, path: string, { report }: IssuerContext): OAuth["keys"
   return { from: "component", component: name, url: new URL(`https://${authority}:${port}${path}`).href };
 }
 
-function keysOf(written: Block, issuer: Issuer, context: IssuerContext): OAuth["keys"] | null {
+function keysOf(written: Block, issuer: Issuer | null, context: IssuerContext): OAuth["keys"] | null {
   const { components, types, report } = context;
   const block = blockOf(written, "keys");
   const [file, from, path] = ["file", "from", "path"].map((key) => textOf(block, key));
   if (file !== null && file !== undefined) return { from: "file", file };
   if (from === null || from === undefined) {
+    if (issuer === null) return null;
     if (issuer.keys === null)
       report(
         "E-MISSING",
@@ -137,7 +138,7 @@ export function buildOAuth(access: Block, context: IssuerContext): OAuth | null 
   if (!isBlock(written)) return null;
   const { report } = context;
   const issuer = issuerOf(written, context);
-  const keys = issuer === null ? null : keysOf(written, issuer, context);
+  const keys = keysOf(written, issuer, context);
   const claims = labelsOf(blockOf(written, "claims"));
   if (isBlock(written["roles"]) && claims["role"] === undefined)
     report("E-MISSING", '"claims" needs role: the claim whose values "roles" maps', [...PATH, "roles"]);

@@ -240,6 +240,41 @@ describe("R25 oauth: what is wrong is said where it stands", () => {
     expect(errors.every((each) => each.at.line >= 13)).toBe(true);
   });
 
+  const unlinked = async (oauth: string): Promise<readonly string[]> => {
+    const { diagnostics } = await loadText(drawing({ oauth }));
+    return diagnostics.filter(({ code }) => code === "W-UNLINKED").map(({ path }) => path);
+  };
+  it.each([
+    "issuer: keycloak",
+    "issuer: keyclaok/shop",
+    "issuer: plain/shop",
+    "issuer: https://login.example.com",
+    '{issuer: "https://a.example.com", keys: {from: idp}}',
+    "audience: me",
+    "7",
+  ])("what %s meant to name is not said to be without links", async (oauth) => {
+    expect(await unlinked(at7(oauth))).toEqual([]);
+  });
+
+  it("what it names has a use, and whatever else is without links is said to be", async () => {
+    const [issuer, plain, idp] = ["keycloak", "plain", "idp"].map((name) => `/components/${name}`);
+    expect(await unlinked("")).toEqual([issuer, plain, idp]);
+    expect(await unlinked(FULL)).toEqual([plain, idp]);
+    expect(await unlinked(FILE)).toEqual([issuer, plain, idp]);
+    expect(await unlinked(at7("{issuer: keycloak/shop, keys: {file: keys.json}}"))).toEqual([plain, idp]);
+    expect(await unlinked(at7("{issuer: keycloak/shop, keys: {from: idp, path: /a}}"))).toEqual([plain]);
+  });
+
+  it("an issuer and keys that are both wrong are both said", async () => {
+    const { diagnostics } = await loadText(
+      drawing({ oauth: at7("{issuer: keycloak/other, keys: {from: ipd, path: /a}}") }),
+    );
+    expect(diagnostics.map(({ code, path }) => [code, path])).toEqual([
+      ["E-REF", "/access/oauth/issuer"],
+      ["E-REF", "/access/oauth/keys/from"],
+    ]);
+  });
+
   it.each([
     ["E-SHAPE", "{}"],
     ["E-SHAPE", '{"keys": []}'],

@@ -1,15 +1,13 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openHttp, requestJson, requestText } from "#runtime/http";
 import type { HttpService } from "#runtime/http";
 import { settingsOf } from "#runtime/settings";
+import { openCertificates } from "../harness/authority.ts";
 
 const link = {
   id: "mcp->api",
@@ -20,39 +18,10 @@ const link = {
   port: 443,
 };
 
-const folder = mkdtempSync(join(tmpdir(), "topogate-http-"));
-const at = (name: string): string => join(folder, name);
+const certificates = openCertificates();
+const { at } = certificates;
 const servers: Server[] = [];
 const learned: string[] = [];
-
-function openssl(...args: readonly string[]): void {
-  const run = spawnSync("openssl", args, { cwd: folder, encoding: "utf8" });
-  if (run.status !== 0) throw new Error(run.stderr);
-}
-
-/** An authority and what it signs: a certificate of the server, and one of the client. */
-function issue(authority: string): void {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-days",
-    "1",
-    "-subj",
-    `/CN=${authority}`,
-    "-keyout",
-    `${authority}.key`,
-    "-out",
-    `${authority}.pem`,
-  );
-  for (const name of ["server", "client"]) {
-    writeFileSync(at("extensions"), "subjectAltName=IP:127.0.0.1");
-    openssl("req", ...key, "-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.csr`);
-    const signed = ["-CA", `${authority}.pem`, "-CAkey", `${authority}.key`, "-CAcreateserial", "-days", "1"];
-    openssl("x509", "-req", "-in", `${name}.csr`, ...signed, "-extfile", "extensions", "-out", `${name}.pem`);
-  }
-}
 
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
   const read = (name: string): Buffer => readFileSync(at(name));
@@ -88,8 +57,8 @@ const faultOf = async (call: Promise<unknown>): Promise<unknown> =>
   await call.catch((error: unknown) => error);
 
 beforeAll(() => {
-  issue("stranger");
-  issue("authority");
+  for (const name of ["stranger", "authority"]) certificates.authority(name);
+  for (const name of ["server", "client"]) certificates.signed(name, "authority", "IP:127.0.0.1");
 });
 
 afterEach(() => {
@@ -99,7 +68,7 @@ afterEach(() => {
   }
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => certificates.remove());
 
 describe("a private authority", () => {
   it("is trusted when CA_FILE names it, and no other is", async () => {
@@ -116,7 +85,7 @@ describe("a private authority", () => {
     const url = await serve((_request, response) => response.end("{}"));
     const fault = await faultOf(ask(open(url, { CA_FILE: at("absent.pem") })));
     expect(fault).toMatchObject({ code: "upstream_unavailable", hint: /MCP_API_CA_FILE/ });
-    expect(String(fault) + JSON.stringify(fault)).not.toContain(folder);
+    expect(String(fault) + JSON.stringify(fault)).not.toContain(at(""));
   });
 
   it("P11: the certificate of this server is shown, and half of a pair stops the start", async () => {

@@ -1,16 +1,16 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/server";
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createRounds } from "#runtime/protocol/adapter-sdk-rounds";
 import type { Rounds } from "#runtime/protocol/adapter-sdk-rounds";
 import type { Caller } from "#runtime/protocol/mcp-service";
-import { ask } from "./boot.ts";
 import type { Json } from "./boot.ts";
 import { faultOf, note, openStage } from "./governed.ts";
 import type { Governed, SaidFault, Stage, Who } from "./governed.ts";
+import { ACCEPT, INVALID, messageIn, proposalIn, stateIn, wireRound } from "./wire-round.ts";
 
 const TOOL = "grafana_create_annotation";
-const META = "io.modelcontextprotocol/";
 
 let stage: Stage;
 let server: Governed;
@@ -23,36 +23,10 @@ afterAll(async () => {
   stage.remove();
 });
 
-/** One request of revision 2026-07-28, as it stands on the wire. */
-async function round(who: Who, args: Json, more: Json = {}, elicitation: Json | null = {}): Promise<Json> {
-  const envelope = {
-    [`${META}protocolVersion`]: "2026-07-28",
-    [`${META}clientInfo`]: { name: "suite", version: "1.0.0" },
-    [`${META}clientCapabilities`]: elicitation === null ? {} : { elicitation },
-  };
-  const params = { name: TOOL, arguments: args, ...more, _meta: envelope };
-  const { json } = await ask(server.port, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${stage.keyOf(who)}`,
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": TOOL,
-    },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
-  });
-  return (json["result"] ?? { error: json["error"] }) as Json;
-}
-const ACCEPT = { inputResponses: { wait: { action: "accept", content: {} } } };
-const stateOf = (answer: Json): string => String(answer["requestState"]);
-const messageOf = (answer: Json): string =>
-  (answer["inputRequests"] as { wait: { params: { message: string } } }).wait.params.message;
-const proposalIn = (answer: Json): string => /as proposal ([0-9a-f]{16})/.exec(messageOf(answer))?.[1] ?? "";
+const round = async (who: Who, args: Json, more: Json = {}, elicitation: Json | null = {}): Promise<Json> =>
+  await wireRound({ port: server.port, key: stage.keyOf(who), tool: TOOL, args, more, elicitation });
 const listed = async (): Promise<readonly Json[]> =>
   (await server.api("ada", "proposals")).json["proposals"] as readonly Json[];
-const INVALID = { error: { code: -32_602, message: "Invalid or expired requestState" } };
 
 describe("A7: a call that waits for a person, over rounds of revision 2026-07-28", () => {
   it("shows what is proposed, waits for somebody else's decision, and brings the answer of the one execution", async () => {
@@ -63,13 +37,13 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
       resultType: "input_required",
       inputRequests: { wait: { method: "elicitation/create" } },
     });
-    expect(messageOf(first)).toContain('"text":"in rounds"');
-    expect(messageOf(first)).toContain("An approver decides with a key of their own, and not here");
+    expect(messageIn(first)).toContain('"text":"in rounds"');
+    expect(messageIn(first)).toContain("An approver decides with a key of their own, and not here");
     const proposal_id = proposalIn(first);
     expect(await server.lastRow()).toMatchObject({ reason: "approval_required", proposal_id });
 
     // Whoever accepts here decides nothing.
-    const second = await round("agent", args, { ...ACCEPT, requestState: stateOf(first) });
+    const second = await round("agent", args, { ...ACCEPT, requestState: stateIn(first) });
     expect(proposalIn(second)).toBe(proposal_id);
     expect((await listed()).find((each) => each["proposal_id"] === proposal_id)).toMatchObject({
       state: "proposed",
@@ -78,13 +52,13 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
 
     const { argsSha } = (await listed()).find((each) => each["proposal_id"] === proposal_id) ?? {};
     await server.api("ada", "approve", { proposal_id });
-    const third = await round("agent", args, { ...ACCEPT, requestState: stateOf(second) });
-    expect(messageOf(third)).toContain("is approved and waits to be executed");
+    const third = await round("agent", args, { ...ACCEPT, requestState: stateIn(second) });
+    expect(messageIn(third)).toContain("is approved and waits to be executed");
     expect(stage.upstream.annotations).toHaveLength(before);
 
     await server.api("ben", "execute", { proposal_id, argsSha });
     for (const state of [third, first]) {
-      const last = await round("agent", args, { ...ACCEPT, requestState: stateOf(state) });
+      const last = await round("agent", args, { ...ACCEPT, requestState: stateIn(state) });
       expect(last).toMatchObject({ structuredContent: { tool: TOOL, data: { id: before + 1 } } });
       expect(await server.lastRow()).toMatchObject({ replayed: true, proposal_id, approved_by: "key:ada" });
     }
@@ -97,7 +71,7 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
       const kept = server;
       server = alone;
       const first = await round("ada", args);
-      const second = await round("ada", args, { ...ACCEPT, requestState: stateOf(first) });
+      const second = await round("ada", args, { ...ACCEPT, requestState: stateIn(first) });
       expect(second).toMatchObject({ resultType: "input_required" });
       expect(await listed()).toMatchObject([{ state: "proposed" }]);
       server = kept;
@@ -108,20 +82,20 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
     const args = note("declined");
     const first = await round("agent", args);
     for (const action of ["decline", "cancel"]) {
-      const more = { inputResponses: { wait: { action } }, requestState: stateOf(first) };
+      const more = { inputResponses: { wait: { action } }, requestState: stateIn(first) };
       const ended = await round("agent", args, more);
       expect(ended["isError"]).toBe(true);
       expect(faultOf(ended)).toMatchObject({ code: "approval_required", proposal_id: proposalIn(first) });
     }
     await server.api("ada", "reject", { proposal_id: proposalIn(first) });
-    const over = await round("agent", args, { ...ACCEPT, requestState: stateOf(first) });
+    const over = await round("agent", args, { ...ACCEPT, requestState: stateIn(first) });
     expect(faultOf(over).code).toBe("denied");
   });
 
   it("refuses a state that was changed, is another caller's, or of another call", async () => {
     const args = note("sealed");
     const first = await round("agent", args);
-    const state = stateOf(first);
+    const state = stateIn(first);
     const [version = "", body = "", seal = ""] = state.split(".");
     const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as Json;
     const forged = Buffer.from(JSON.stringify({ ...claims, exp: 99_999_999_999 })).toString("base64url");
@@ -151,7 +125,7 @@ describe("A7: a call that waits for a person, over rounds of revision 2026-07-28
     const args = note("gated");
     const first = await round("agent", args);
     stage.setPolicy({ grants: [] });
-    const gated = await round("agent", args, { ...ACCEPT, requestState: stateOf(first) });
+    const gated = await round("agent", args, { ...ACCEPT, requestState: stateIn(first) });
     stage.setPolicy();
     expect(gated).toMatchObject({ error: { code: -32_602, message: `Unknown tool: ${TOOL}` } });
   });
@@ -201,7 +175,7 @@ describe("the sealed state", () => {
         async () => new Uint8Array(32).fill(fill),
         () => ({ exchange }) as unknown as Caller,
       );
-    const envelope = { [`${META}clientCapabilities`]: { elicitation: {} } };
+    const envelope = { [CLIENT_CAPABILITIES_META_KEY]: { elicitation: {} } };
     const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
     const context = { mcpReq } as unknown as ServerContext;
     const claims = { proposal_id: "1", tool: TOOL, argsSha: "0".repeat(64) };
@@ -209,6 +183,25 @@ describe("the sealed state", () => {
     const { requestState: state = "" } = (await holding(1).next(waits, context)) ?? {};
     expect(await holding(1).verify(state, context)).toEqual(claims);
     await expect(holding(2).verify(state, context)).rejects.toThrow();
+  });
+
+  it("is neither made nor looked at while nobody can be asked for the key", async () => {
+    const notes: object[] = [];
+    const exchange = { facts: () => ({}), note: (fact: object) => notes.push(fact) };
+    const rounds = createRounds(
+      async () => {
+        throw new Error("away");
+      },
+      () => ({ exchange }) as unknown as Caller,
+    );
+    const envelope = { [CLIENT_CAPABILITIES_META_KEY]: { elicitation: {} } };
+    const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
+    const context = { mcpReq } as unknown as ServerContext;
+    const claims = { proposal_id: "1", tool: TOOL, argsSha: "0".repeat(64) };
+    const waits = { ...claims, provider: "grafana", expires_at: "", preview: {}, state: "proposed" } as const;
+    expect(await rounds.next(waits, context)).toBeUndefined();
+    expect(await rounds.verify("v1.anything.at-all", context)).toBeUndefined();
+    expect(notes).toEqual([{ decision: "deny", reason: "upstream_unavailable", ok: false }]);
   });
 
   it("is good for a quarter of an hour, and then for nothing", async () => {
@@ -221,7 +214,7 @@ describe("the sealed state", () => {
       async () => new Uint8Array(32),
       () => ({ exchange }) as unknown as Caller,
     );
-    const envelope = { [`${META}clientCapabilities`]: { elicitation: {} } };
+    const envelope = { [CLIENT_CAPABILITIES_META_KEY]: { elicitation: {} } };
     const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
     const context = { mcpReq } as unknown as ServerContext;
     const claims = { proposal_id: "1", tool: TOOL, argsSha: "0".repeat(64) };

@@ -1,81 +1,20 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import type { RequestOptions } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openCertificates } from "../harness/authority.ts";
 import { boot, INITIALIZE } from "./boot.ts";
 import type { Booted } from "./boot.ts";
 
-let folder: string;
-const file = (name: string): string => join(folder, name);
-const openssl = (...args: readonly string[]): void => {
-  const { status, stderr } = spawnSync("openssl", args, { cwd: folder, encoding: "utf8" });
-  if (status !== 0) throw new Error(stderr);
-};
-const authority = (name: string): void =>
-  openssl(
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-    "2",
-    "-subj",
-    `/CN=${name}`,
-    "-keyout",
-    `${name}.key`,
-    "-out",
-    `${name}.pem`,
-  );
-const signed = (name: string, by: string): void => {
-  openssl(
-    "req",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-subj",
-    `/CN=${name}`,
-    "-keyout",
-    `${name}.key`,
-    "-out",
-    `${name}.csr`,
-  );
-  writeFileSync(file(`${name}.ext`), "subjectAltName=DNS:localhost\n");
-  openssl(
-    "x509",
-    "-req",
-    "-in",
-    `${name}.csr`,
-    "-CA",
-    `${by}.pem`,
-    "-CAkey",
-    `${by}.key`,
-    "-CAcreateserial",
-    "-days",
-    "2",
-    "-extfile",
-    `${name}.ext`,
-    "-out",
-    `${name}.pem`,
-  );
-};
+const certificates = openCertificates();
+const file = certificates.at;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "topogate-tls-"));
-  authority("ca");
-  authority("other");
-  signed("server", "ca");
-  signed("client", "ca");
-  signed("stranger", "other");
+  for (const name of ["ca", "other"]) certificates.authority(name);
+  for (const name of ["server", "client"]) certificates.signed(name, "ca", "DNS:localhost");
+  certificates.signed("stranger", "other", "DNS:localhost");
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => certificates.remove());
 
 async function status(port: number, options: RequestOptions, body?: string): Promise<number> {
   return await new Promise((resolve, reject) => {

@@ -8,11 +8,12 @@ import { bootServer, newKey, topogate, workspace } from "../../harness/emitted.t
 import type { BootedServer } from "../../harness/emitted.ts";
 import { ask, connectAs } from "../../server/boot.ts";
 import type { HttpAnswer, Json } from "../../server/boot.ts";
+import { ACCEPT, INVALID, messageIn, proposalIn, stateIn, wireRound } from "../../server/wire-round.ts";
 import { startLive } from "../server.ts";
 import type { LiveServer } from "../server.ts";
 
-const STACK = `apiVersion: topology/v1
-stack: together
+const stack = (name: string): string => `apiVersion: topology/v1
+stack: ${name}
 components:
   valkey: {keyspaces: [notes]}
   mcp: {replicas: 3, state: valkey}
@@ -65,11 +66,10 @@ let started = 0;
 const auditFile = (index: number): string => work.path(`audit/${index}.jsonl`);
 const portOf = ({ url }: BootedServer): number => Number(url.port);
 
-async function startReplica(environment: Readonly<Record<string, string>> = {}): Promise<BootedServer> {
-  started += 1;
-  return await bootServer(work.path("out/together"), {
+async function startOf(name: string, audit: string): Promise<BootedServer> {
+  return await bootServer(work.path(`out/${name}`), {
     MCP_KEYS_FILE: work.path("keys.json"),
-    MCP_AUDIT_FILE: auditFile(started),
+    MCP_AUDIT_FILE: audit,
     MCP_VALKEY_HOST: "127.0.0.1",
     MCP_VALKEY_PORT: String(valkey.port),
     MCP_VALKEY_USER: "mcp_valkey",
@@ -77,13 +77,16 @@ async function startReplica(environment: Readonly<Record<string, string>> = {}):
     MCP_VALKEY_WRITE_ACCESS: "true",
     MCP_REPLICA_STATE_HOST: "127.0.0.1",
     MCP_REPLICA_STATE_PORT: String(valkey.port),
-    MCP_REPLICA_STATE_USER: "mcp_replica_state_together",
+    MCP_REPLICA_STATE_USER: `mcp_replica_state_${name}`,
     MCP_REPLICA_STATE_PASSWORD: PASSWORD,
     MCP_REPLICA_STATE: "shared",
     MCP_RATE_LIMIT_READ_PER_MIN: "6",
     MCP_RATE_LIMIT_BURST: "30",
-    ...environment,
   });
+}
+async function startReplica(): Promise<BootedServer> {
+  started += 1;
+  return await startOf("together", auditFile(started));
 }
 
 const api = async (who: string, path: string, body?: Json, port = balancer.port): Promise<HttpAnswer> =>
@@ -102,6 +105,33 @@ const propose = async (key: string): Promise<{ proposal_id: string; argsSha: str
   });
   expect(status, text).toBe(200);
   return { proposal_id: String(json["proposal_id"]), argsSha: String(json["argsSha"]) };
+};
+const round = async (args: Json, more?: Json, port = balancer.port, who = "agent"): Promise<Json> =>
+  await wireRound({ port, key: KEYS[who] ?? "", tool: "valkey_set", args, ...(more && { more }) });
+const goOn = (answer: Json): Json => ({ ...ACCEPT, requestState: stateIn(answer) });
+/** A change as a call has it, and no other. */
+const change = (key: string): Json => ({ key, value: key, ttl_s: 60, reason: "in rounds" });
+/** What the server was told to set while something went on. */
+async function setsDuring<T>(
+  key: string,
+  work: () => Promise<T>,
+): Promise<{ done: T; sets: readonly string[][] }> {
+  const monitor = await admin.monitor();
+  const sets: string[][] = [];
+  monitor.on("monitor", (_time: string, args: string[]) => {
+    if (args[0]?.toLowerCase() === "set" && args[1] === key) sets.push(args);
+  });
+  const done = await work();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  monitor.disconnect();
+  return { done, sets };
+}
+/** A row is written when the server sees the end of its response, a moment after the client does. */
+const lastRowOf = (file: string): string | undefined =>
+  readFileSync(file, "utf8").trimEnd().split("\n").at(-1);
+const argsShaOf = async (id: string): Promise<unknown> => {
+  const { json } = await api("ada", "proposals");
+  return (json["proposals"] as readonly Json[]).find((each) => each["proposal_id"] === id)?.["argsSha"];
 };
 /** What an administrator reads from the shared state before looking at the files. */
 const registeredHeads = async (): Promise<string> => {
@@ -123,17 +153,18 @@ const stateOf = async (id: string, port?: number): Promise<unknown> => {
 };
 
 beforeAll(async () => {
-  work.draw("together", STACK);
+  for (const name of ["together", "apart"]) work.draw(name, stack(name));
   work.generate();
   mkdirSync(work.path("audit"));
   writeFileSync(work.path("keys.json"), keyTable());
   valkey = await startLive("shared-state");
   admin = new Redis({ port: valkey.port, protocol: 2 });
   for (const [file, account] of [
-    ["valkey.acl", "mcp_valkey"],
-    ["state.acl", "mcp_replica_state_together"],
+    ["together/principals/valkey/valkey.acl", "mcp_valkey"],
+    ["together/principals/valkey/state.acl", "mcp_replica_state_together"],
+    ["apart/principals/valkey/state.acl", "mcp_replica_state_apart"],
   ] as const) {
-    const text = readFileSync(work.path("out/together/principals/valkey", file), "utf8");
+    const text = readFileSync(work.path("out", file), "utf8");
     const [, , , ...rules] = text.trim().split("\n").at(-1)?.split(" ") ?? [];
     expect(await admin.call("ACL", "SETUSER", account, ...rules, `>${PASSWORD}`)).toBe("OK");
   }
@@ -186,19 +217,16 @@ describe("three replicas behind one address share one state", () => {
   it("A4: 32 parallel executions of one approval have one effect", async () => {
     const { proposal_id, argsSha } = await propose("notes:once");
     await api("ada", "approve", { proposal_id });
-    const monitor = await admin.monitor();
-    const effects: string[][] = [];
-    monitor.on("monitor", (_time: string, args: string[]) => {
-      if (args[0]?.toLowerCase() === "set" && args[1] === "notes:once") effects.push(args);
-    });
-    const answers = await Promise.all(
-      Array.from({ length: 32 }, async () => await api("ben", "execute", { proposal_id, argsSha })),
+    const { done: answers, sets } = await setsDuring(
+      "notes:once",
+      async () =>
+        await Promise.all(
+          Array.from({ length: 32 }, async () => await api("ben", "execute", { proposal_id, argsSha })),
+        ),
     );
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    monitor.disconnect();
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 32 }, () => 200));
     expect(answers.filter(({ json }) => json["replayed"] === false)).toHaveLength(1);
-    expect(effects).toHaveLength(1);
+    expect(sets).toHaveLength(1);
   });
 
   it("of an approval and a rejection at once, one holds on every replica", async () => {
@@ -215,6 +243,88 @@ describe("three replicas behind one address share one state", () => {
       );
       expect(new Set(states).size).toBe(1);
       expect(["approved", "rejected"]).toContain(states[0]);
+    }
+  });
+
+  it("A7: a round that one replica began goes on at the others, and has one effect", async () => {
+    const args = change("notes:rounds");
+    const [one = 0, two = 0, three = 0] = balancer.targets;
+    const first = await round(args, undefined, one);
+    expect(first).toMatchObject({ resultType: "input_required" });
+    const proposal_id = proposalIn(first);
+    const second = await round(args, goOn(first), two);
+    expect([proposalIn(second), messageIn(second)]).toEqual([
+      proposal_id,
+      expect.stringContaining("waits for approval"),
+    ]);
+    // Whose call it is goes with the state to every replica.
+    expect(await round(args, goOn(first), two, "other")).toMatchObject(INVALID);
+
+    const execution = { proposal_id, argsSha: await argsShaOf(proposal_id) };
+    const { done: answers, sets } = await setsDuring("notes:rounds", async () => {
+      expect((await api("ada", "approve", { proposal_id }, two)).status).toBe(200);
+      const approved = await round(args, goOn(second), three);
+      expect(messageIn(approved)).toContain("is approved and waits to be executed");
+      const ends = [one, two, three, one, two, three].flatMap((port) => [
+        api("ben", "execute", execution, port),
+        round(args, goOn(approved), port),
+      ]);
+      await Promise.all(ends);
+      const retries = [two, three, one, two, three].flatMap((port) =>
+        [first, second, approved].map(async (state) => await round(args, goOn(state), port)),
+      );
+      return await Promise.all(retries);
+    });
+    expect(sets).toHaveLength(1);
+    expect(await admin.get("notes:rounds")).toBe("notes:rounds");
+    expect(answers).toHaveLength(15);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer["structuredContent"]))).size).toBe(1);
+    expect(answers[0]).toMatchObject({ structuredContent: { tool: "valkey_set", link: "mcp->valkey" } });
+    // A round of another call is refused where it was not begun, as where it was.
+    const other = await round(change("notes:otherwise"), goOn(first), two);
+    expect(JSON.stringify(other)).toContain("the state of this request is that of another call");
+    expect(await admin.exists("notes:otherwise")).toBe(0);
+  });
+
+  it("A7: a round outlives whoever began it, and a replica that begins later goes on with it", async () => {
+    const args = change("notes:outlived");
+    const victim = replicas[0] as BootedServer;
+    const first = await round(args, undefined, portOf(victim));
+    process.kill(victim.pid, "SIGKILL");
+    await victim.stop();
+    const fresh = await startReplica();
+    replicas = replicas.map((each) => (each === victim ? fresh : each));
+    balancer.targets.splice(0, 3, ...replicas.map(portOf));
+    const second = await round(args, goOn(first), portOf(fresh));
+    const proposal_id = proposalIn(first);
+    expect(proposalIn(second)).toBe(proposal_id);
+    await api("ada", "approve", { proposal_id });
+    const { done, sets } = await setsDuring("notes:outlived", async () => {
+      await api("ben", "execute", { proposal_id, argsSha: await argsShaOf(proposal_id) });
+      return await round(args, goOn(second), portOf(fresh));
+    });
+    expect(done).toMatchObject({ structuredContent: { tool: "valkey_set" } });
+    expect(sets).toHaveLength(1);
+  });
+
+  it("the state of a round is nothing to another stack on the same server, with the same callers", async () => {
+    const apart = await startOf("apart", work.path("apart.jsonl"));
+    try {
+      const args = change("notes:apart");
+      const [one = 0] = balancer.targets;
+      const ours = await round(args, undefined, one);
+      const theirs = await round(args, undefined, portOf(apart));
+      for (const [port, state] of [
+        [one, theirs],
+        [portOf(apart), ours],
+      ] as const)
+        expect(await round(args, goOn(state), port)).toMatchObject(INVALID);
+      await expect.poll(() => lastRowOf(work.path("apart.jsonl"))).toContain('"reason":"protocol_error"');
+      // What is refused elsewhere is as good as before at home.
+      expect(proposalIn(await round(args, goOn(theirs), portOf(apart)))).toBe(proposalIn(theirs));
+      expect(await admin.exists("notes:apart")).toBe(0);
+    } finally {
+      await apart.stop();
     }
   });
 
@@ -332,6 +442,8 @@ describe("three replicas behind one address share one state", () => {
   it("refuses calls while the state is away, and goes on when it is back", async () => {
     const { proposal_id, argsSha } = await propose("notes:away");
     await api("ada", "approve", { proposal_id });
+    const args = change("notes:away-in-rounds");
+    const first = await round(args, undefined, balancer.targets[1]);
     await admin.call("ACL", "SETUSER", "mcp_replica_state_together", "off");
     await admin.call("CLIENT", "KILL", "USER", "mcp_replica_state_together");
     const [one = 0] = balancer.targets;
@@ -346,6 +458,10 @@ describe("three replicas behind one address share one state", () => {
     expect([refused.status, refused.json["error"]]).toEqual([503, "upstream_unavailable"]);
     const read = await connectAs(one, KEYS["other"] ?? "").call("valkey_dbsize");
     expect(JSON.stringify(read)).toContain("upstream_unavailable");
+    // The seal of a round cannot be looked at where its key was never needed: that is no fault of the client's.
+    const later = await round(args, goOn(first), one);
+    expect(JSON.stringify(later)).toContain("what the replicas of this server share does not answer");
+    await expect.poll(() => lastRowOf(auditFile(started - 2))).toContain('"reason":"upstream_unavailable"');
     expect(await admin.exists("notes:away")).toBe(0);
     expect(replicas.map((replica) => replica.stderr()).join("")).not.toContain(PASSWORD);
     await admin.call("ACL", "SETUSER", "mcp_replica_state_together", "on");
@@ -355,9 +471,16 @@ describe("three replicas behind one address share one state", () => {
       })
       .toBe(200);
     await expect.poll(ready, { timeout: 5_000 }).toEqual([200, '{"status":"ready"}']);
+    expect(proposalIn(await round(args, goOn(first), one))).toBe(proposalIn(first));
   });
 
   it("A22: all files together hold, and whichever is taken away or cut off is named", async () => {
+    // Each has come further than its beginning, which is all that a registered head of 1 would speak of.
+    for (const port of balancer.targets) {
+      const { proposal_id, argsSha } = await propose(`notes:last${port}`);
+      await api("ada", "approve", { proposal_id }, port);
+      expect((await api("ben", "execute", { proposal_id, argsSha }, port)).status).toBe(200);
+    }
     await Promise.all(replicas.map(async (replica) => await replica.stop()));
     replicas = [];
     const verify = (folder: string, ...more: string[]): { status: number | null; text: string } => {

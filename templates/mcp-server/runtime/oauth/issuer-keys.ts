@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors } from "jose";
 import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters, KeyObject } from "jose";
+import { ToolFault } from "#runtime/fault";
 import { openHotFile } from "#runtime/hot-file";
 import { send } from "#runtime/http/transport";
 import type { TlsFiles } from "#runtime/http/transport";
@@ -44,18 +45,24 @@ async function textOf(answer: Response): Promise<string> {
 async function fetchKeys(url: URL, tls: TlsFiles): Promise<Keys> {
   const headers = { accept: "application/jwk-set+json, application/json" };
   const signal = AbortSignal.timeout(ANSWER_MS);
-  const answer = await send(url, { method: "GET", headers, body: null, signal, verbatim: false }, tls);
-  if (answer.status === 200) return parseKeySet(await textOf(answer));
-  await answer.body?.cancel();
-  throw new Error(`status ${answer.status}`);
+  try {
+    const answer = await send(url, { method: "GET", headers, body: null, signal, verbatim: false }, tls);
+    if (answer.status === 200) return parseKeySet(await textOf(answer));
+    await answer.body?.cancel();
+    throw new Error(`status ${answer.status}`);
+  } catch (problem) {
+    // The ways there name it differently, and one of them as if the other side had hung up.
+    throw signal.aborted ? new Error(`no answer in ${ANSWER_MS} ms`) : problem;
+  }
 }
 
 /** What went wrong, without what the other side said. */
 function reasonOf(problem: unknown): string {
   if (!(problem instanceof Error)) return "unknown error";
+  if (problem instanceof ToolFault) return problem.hint ?? problem.code;
   const cause: unknown = problem.cause ?? problem;
   if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code;
-  return /^(status|more than) /.test(problem.message) ? problem.message : problem.name;
+  return /^(status|more than|no answer in) /.test(problem.message) ? problem.message : problem.name;
 }
 
 /** The keys that stand at a URL, asked for when a token needs them. */
