@@ -23,6 +23,7 @@ import {
 import type { StdioLog } from "#runtime/protocol/stdio-log";
 
 const MAX_STDIO_BYTES = 1024 * 1024;
+const STATE_AWAY = "what the replicas of this server share does not answer; send the same again later";
 
 /** On whose behalf the request with this id is answered. */
 type CallerOf = (id: string | number) => Caller;
@@ -65,7 +66,9 @@ function createServer(service: McpService, callerOf: CallerOf): Server {
   serveContents(server, service, callerOf);
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context.mcpReq.id);
-    const awaits = context.mcpReq.requestState<AwaitedProposal>();
+    const awaits = context.mcpReq.requestState<AwaitedProposal | string>();
+    // Sealed, and the key is not to be had now: not the client's fault, and good again when it is.
+    if (typeof awaits === "string") throw new ProtocolError(-32_603, STATE_AWAY);
     const gone = AbortSignal.any([caller.signal, context.mcpReq.signal]);
     const answer = await cancellations.during(JSON.stringify(context.mcpReq.id), gone, async (signal) =>
       service.callTool(params.name, params.arguments ?? {}, {

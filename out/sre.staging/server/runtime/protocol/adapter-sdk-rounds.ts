@@ -19,9 +19,12 @@ const STEPS: Readonly<Partial<Record<WaitingProposal["state"], string>>> = {
 
 /** Calls that wait for a person, over several requests of revision 2026-07-28. */
 export interface Rounds {
-  /** For the library, which asks it before a handler sees the state. */
-  verify(state: string, context: ServerContext): Promise<AwaitedProposal>;
-  /** The answer of a call that waits; `undefined` where the client cannot ask anybody, or is not to ask again. */
+  /**
+   * For the library, which asks it before a handler sees the state. `undefined` while nobody can be asked for the key:
+   * the handler then sees the state as it came.
+   */
+  verify(state: string, context: ServerContext): Promise<AwaitedProposal | undefined>;
+  /** The answer of a call that waits; `undefined` where the client cannot ask anybody, is not to ask again, or without a key. */
   next(waits: WaitingProposal, context: ServerContext): Promise<InputRequiredResult | undefined>;
 }
 
@@ -55,19 +58,28 @@ export function createRounds(
   key: () => Promise<Uint8Array>,
   callerOf: (id: string | number) => Caller,
 ): Rounds {
-  const codec = async (): Promise<RequestStateCodec<AwaitedProposal>> =>
-    createRequestStateCodec({
+  const codec = async (): Promise<RequestStateCodec<AwaitedProposal> | undefined> => {
+    const known = await key().catch(() => undefined);
+    if (known === undefined) return undefined;
+    return createRequestStateCodec({
       // Not the key itself, with which other things are sealed too.
-      key: new Uint8Array(hkdfSync("sha256", await key(), "", "mcp request state v1", 32)),
+      key: new Uint8Array(hkdfSync("sha256", known, "", "mcp request state v1", 32)),
       ttlSeconds: TTL_SECONDS,
       bind: ({ mcpReq }) => `${mcpReq.method}\0${callerOf(mcpReq.id).exchange.facts().principal?.id ?? ""}`,
     });
+  };
   return {
     verify: async (state, context) => {
+      const { exchange } = callerOf(context.mcpReq.id);
+      const opened = await codec();
+      if (opened === undefined) {
+        exchange.note({ decision: "deny", reason: "upstream_unavailable", ok: false });
+        return undefined;
+      }
       try {
-        return await (await codec()).verify(state, context);
+        return await opened.verify(state, context);
       } catch (cause) {
-        callerOf(context.mcpReq.id).exchange.note({ decision: "deny", reason: "protocol_error", ok: false });
+        exchange.note({ decision: "deny", reason: "protocol_error", ok: false });
         throw cause;
       }
     },
@@ -76,7 +88,8 @@ export function createRounds(
       const isFirst = mcpReq.requestState() === undefined;
       const answer = inputResponse(mcpReq.inputResponses, WAIT);
       const goesOn = isFirst || (answer.kind === "elicit" && answer.action === "accept");
-      if (!canAsk(context) || !goesOn) return undefined;
+      const opened = canAsk(context) && goesOn ? await codec() : undefined;
+      if (opened === undefined) return undefined;
       const { proposal_id, tool, argsSha } = waits;
       return inputRequired({
         inputRequests: {
@@ -85,7 +98,7 @@ export function createRounds(
             requestedSchema: { type: "object", properties: {} },
           }),
         },
-        requestState: await (await codec()).mint({ proposal_id, tool, argsSha }, context),
+        requestState: await opened.mint({ proposal_id, tool, argsSha }, context),
       });
     },
   };
