@@ -3,7 +3,6 @@ import type { SealedOutput } from "../credentials/seal-output.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { defaultOut, load, orphans, render } from "../generate.ts";
 import type { Emitted, Engine, Loaded } from "../generate.ts";
-import { expectBytes } from "./run-length.ts";
 import type { Sealing } from "./sealing.ts";
 import { stackFiles } from "./stacks.ts";
 
@@ -64,11 +63,6 @@ async function sealOne(stack: RenderedStack, emitted: Emitted, sealing: Sealing)
 const hasErrors = (diagnostics: readonly Diagnostic[]): boolean =>
   diagnostics.some(({ severity }) => severity === "error");
 
-/** Nothing for what is not there: whoever reads it says so. */
-function bytesAt({ fs }: Engine, path: string): number {
-  return fs.lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
 /** Loads, renders and seals all stacks that were named; nothing is written. */
 export async function prepare(
   engine: Engine,
@@ -77,10 +71,9 @@ export async function prepare(
   today: string,
   sealing: Sealing,
 ): Promise<Prepared> {
-  const files = stackFiles(engine.fs, names);
-  expectBytes(files.reduce((sum, path) => sum + bytesAt(engine, path), 0));
   const stacks: RenderedStack[] = [];
-  for (const path of files) stacks.push(await renderStack(engine, path, options, today));
+  for (const path of stackFiles(engine.fs, names))
+    stacks.push(await renderStack(engine, path, options, today));
   const found = stacks.flatMap(({ loaded }) => loaded.diagnostics);
   if (hasErrors(found)) return { diagnostics: found, outputs: [] };
   const outputs: PreparedOutput[] = [];

@@ -7,6 +7,7 @@ import type { Engine } from "../generate.ts";
 import type { FileSystem } from "../tree/disk.ts";
 import type { Said } from "./no-change.ts";
 import { print } from "./print.ts";
+import { expectBytes } from "./run-length.ts";
 import { UsageError, wantsColor } from "./terminal.ts";
 
 export const engine: Engine = { fs, catalog };
@@ -22,7 +23,7 @@ export function formatOf(name: string): Format {
 }
 
 /** The stack files that the arguments name: a file, or the name of one in stacks/; all of them for none. */
-export function stackFiles(fs: FileSystem, names: readonly string[]): readonly string[] {
+function namedFiles(fs: FileSystem, names: readonly string[]): readonly string[] {
   if (names.length > 0) {
     return names.map((name) =>
       resolve(fs.existsSync(name) || name.endsWith(".yaml") ? name : join("stacks", `${name}.yaml`)),
@@ -35,6 +36,18 @@ export function stackFiles(fs: FileSystem, names: readonly string[]): readonly s
     .sort();
   if (found.length === 0) throw new UsageError("stacks/ holds no stack file");
   return found.map((name) => resolve("stacks", name));
+}
+
+/** Nothing for what is not there: whoever reads it says so. */
+function bytesAt(fs: FileSystem, path: string): number {
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** What a run has to read, as its arguments name it; how long it will take is known from here on. */
+export function stackFiles(fs: FileSystem, names: readonly string[]): readonly string[] {
+  const files = namedFiles(fs, names);
+  expectBytes(files.reduce((sum, path) => sum + bytesAt(fs, path), 0));
+  return files;
 }
 
 /** Text goes to stderr, beside the progress; what machines read goes to stdout. */
