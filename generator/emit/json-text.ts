@@ -37,28 +37,26 @@ function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? rowTexts(value) : [];
 }
 
-/** The members of an object, with `begin`, `between` and `end` around the elements of each list. */
-function members(value: object, begin: string, between: string, end: string): readonly string[] {
-  const space = begin === "" ? "" : " ";
+/** The members of an object; `gap` stands between the elements of each list. */
+function members(value: object, gap: "" | "\n"): readonly string[] {
+  const space = gap === "" ? "" : " ";
   return Object.entries(value)
     .filter(([, item]) => item !== undefined)
     .map(([key, item]: [string, unknown]) => {
       const texts = textsOf(item);
-      const isList = texts.length > 0 || isSerialised(item);
-      const text = isList
-        ? `[${texts.length > 0 ? begin + texts.join(between) + end : ""}]`
-        : JSON.stringify(item);
-      return `${JSON.stringify(key)}:${space}${text}`;
+      const list = texts.length === 0 ? "[]" : `[${gap}${texts.join(`,${gap}`)}${gap}]`;
+      const isList = Array.isArray(item) || isSerialised(item);
+      return `${JSON.stringify(key)}:${space}${isList ? list : JSON.stringify(item)}`;
     });
 }
 
 /** What `JSON.stringify` says, from rows that are serialised anyway. */
 export function compactJson(value: object): string {
-  return `{${members(value, "", ",", "").join(",")}}`;
+  return `{${members(value, "").join(",")}}`;
 }
 
 /** JSON by construction: nothing else can come out, so it needs no second look. */
 export function jsonText(value: object, layout: JsonLayout): string {
   if (layout === "pretty") return `${JSON.stringify(value, null, 2)}\n`;
-  return `{\n${members(value, "\n", ",\n", "\n").join(",\n")}\n}\n`;
+  return `{\n${members(value, "\n").join(",\n")}\n}\n`;
 }
