@@ -8,8 +8,7 @@ const SECRET_KEY =
 
 /** True for a key that holds a credential by its name: `db_password`, `apiKey`, `GITHUB_TOKEN`. */
 function isSecretKey(key: string): boolean {
-  const words = /[A-Z]/.test(key) ? key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase() : key;
-  return SECRET_KEY.test(words);
+  return SECRET_KEY.test(key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase());
 }
 
 /** Maps of the author's own keys: only there does a key's name say what its value is. */
