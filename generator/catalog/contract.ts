@@ -222,6 +222,7 @@ export { toolNames } from "./foreign-names.ts";
 export { defaultOf, inputOf, plainerForms, withoutNull } from "./foreign-schema.ts";
 export { consumersOf } from "./consumers.ts";
 export { foreignText } from "./foreign-text.ts";
+export { variablePart } from "../model/naming.ts";
 export { httpCommands } from "./http-commands.ts";
 export type { CommandFamily } from "./commands.ts";
 export type { Component, McpLink, Report, Topology };

@@ -29,6 +29,11 @@ function variableName(name: string): string {
   return name.replaceAll("-", "_").replaceAll(".", "_").toUpperCase();
 }
 
+/** As `variableName`, of what a service may call by any characters: the database `app-db` is `APP_DB`. */
+export function variablePart(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
+}
+
 /** The conventional name of a secret's value: `CNPG_APP_DB_PASSWORD`. */
 export function secretName(component: string, sub: string | null, attribute: string): string {
   return variableName(sub === null ? `${component}_${attribute}` : `${component}_${sub}_${attribute}`);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { consumersOf, defineComponent, flag, text } from "#contract";
+import { consumersOf, defineComponent, flag, text, variablePart } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -9,11 +9,6 @@ type Database = (typeof module.databases)[number];
 const NAME = "^[A-Za-z0-9_$-]{1,64}$";
 /** MySQL cuts no name of an account: it refuses longer ones. */
 const MAX_ACCOUNT = 32;
-
-/** The part of a variable's name that stands for a database: `app-db` is `APP_DB`. */
-function variablePart(name: string): string {
-  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
-}
 
 function accountName(prefix: string, name: string): string {
   const whole = `${prefix}${name.replaceAll(/[^A-Za-z0-9_]/g, "_")}`;

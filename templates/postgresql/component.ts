@@ -1,15 +1,10 @@
-import { consumersOf, defineComponent, integer, list, text } from "#contract";
+import { consumersOf, defineComponent, integer, list, text, variablePart } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import { commandsWith } from "./commands.ts";
 import type * as module from "./tools.ts";
 
 type Database = (typeof module.databases)[number];
 type Drawn = McpLink["targets"][number]["sub"];
-
-/** The part of a variable's name that stands for a database: `app-db` is `APP_DB`. */
-function variablePart(name: string): string {
-  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
-}
 
 function schemasOf(sub: Drawn): readonly string[] {
   const drawn = sub.attributes["schema"];

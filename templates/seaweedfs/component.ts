@@ -1,4 +1,4 @@
-import { choice, consumersOf, defineComponent, flag, httpCommands, text } from "#contract";
+import { choice, consumersOf, defineComponent, flag, httpCommands, text, variablePart } from "#contract";
 import type { McpLink, Topology } from "#contract";
 import type * as module from "./tools.ts";
 
@@ -7,11 +7,6 @@ type Target = McpLink["targets"][number];
 
 /** What can stand in a policy as it is: no wildcard, no variable, no quote. */
 const PREFIX = "^[^\\s*?$\"'\\\\<>&\\u0000-\\u001f]{0,512}$";
-
-/** The part of a variable's name that stands for a bucket: `app-logs` is `APP_LOGS`. */
-function variablePart(name: string): string {
-  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
-}
 
 const attribute = ({ sub }: Target, name: string): string => String(sub.attributes[name] ?? "");
 
