@@ -328,6 +328,21 @@ describe("three replicas behind one address share one state", () => {
     }
   });
 
+  it("A7: what is no key seals nothing: the call waits without rounds", async () => {
+    const key = "mcp-state:apart:sealing-key";
+    const kept = await admin.getdel(key);
+    await admin.set(key, "");
+    const apart = await startOf("apart", work.path("keyless.jsonl"));
+    try {
+      const answer = await round(change("notes:keyless"), undefined, portOf(apart));
+      expect(answer).not.toHaveProperty("requestState");
+      expect(JSON.stringify(answer)).toContain("approval_required");
+    } finally {
+      await apart.stop();
+      await (kept === null ? admin.del(key) : admin.set(key, kept));
+    }
+  });
+
   it("the emitted account reaches its own keys and nothing else, and no tool reaches them", async () => {
     const state = new Redis({
       port: valkey.port,

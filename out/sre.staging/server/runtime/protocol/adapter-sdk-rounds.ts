@@ -6,6 +6,7 @@ import {
   inputResponse,
 } from "@modelcontextprotocol/server";
 import type { InputRequiredResult, RequestStateCodec, ServerContext } from "@modelcontextprotocol/server";
+import { ToolFault } from "#runtime/fault";
 import type { AwaitedProposal, WaitingProposal } from "#runtime/call/waiting";
 import type { Caller } from "#runtime/protocol/mcp-service";
 
@@ -59,7 +60,10 @@ export function createRounds(
   callerOf: (id: string | number) => Caller,
 ): Rounds {
   const codec = async (): Promise<RequestStateCodec<AwaitedProposal> | undefined> => {
-    const known = await key().catch(() => undefined);
+    const known = await key().catch((problem: unknown) => {
+      if (problem instanceof ToolFault) return undefined;
+      throw problem;
+    });
     if (known === undefined) return undefined;
     return createRequestStateCodec({
       // Not the key itself, with which other things are sealed too.

@@ -135,10 +135,19 @@ function sharedProposals(redis: Redis, prefix: string): ProposalStore {
 }
 
 /** Whoever comes first makes it; it is asked for once. */
+const KEY_BYTES = 32;
+
 function sharedKey(redis: Redis, prefix: string): () => Promise<Buffer> {
   const read = async (): Promise<Buffer> => {
-    await answered(redis.set(`${prefix}sealing-key`, randomBytes(32).toString("base64"), "NX"));
-    return Buffer.from((await answered(redis.get(`${prefix}sealing-key`))) ?? "", "base64");
+    await answered(redis.set(`${prefix}sealing-key`, randomBytes(KEY_BYTES).toString("base64"), "NX"));
+    const key = Buffer.from((await answered(redis.get(`${prefix}sealing-key`))) ?? "", "base64");
+    // Gone again, or somebody else's value: sealing with less would be sealing with what anybody can guess.
+    if (key.length !== KEY_BYTES)
+      throw new ToolFault(
+        "upstream_unavailable",
+        "what the replicas of this server share has no sealing key",
+      );
+    return key;
   };
   let key: Promise<Buffer> | undefined;
   return async () => {
