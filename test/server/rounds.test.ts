@@ -2,6 +2,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/server";
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { ToolFault } from "#runtime/fault";
 import { createRounds } from "#runtime/protocol/adapter-sdk-rounds";
 import type { Rounds } from "#runtime/protocol/adapter-sdk-rounds";
 import type { Caller } from "#runtime/protocol/mcp-service";
@@ -188,12 +189,12 @@ describe("the sealed state", () => {
   it("is neither made nor looked at while nobody can be asked for the key", async () => {
     const notes: object[] = [];
     const exchange = { facts: () => ({}), note: (fact: object) => notes.push(fact) };
-    const rounds = createRounds(
-      async () => {
-        throw new Error("away");
-      },
-      () => ({ exchange }) as unknown as Caller,
-    );
+    const without = (problem: Error): Rounds =>
+      createRounds(
+        async () => await Promise.reject(problem),
+        () => ({ exchange }) as unknown as Caller,
+      );
+    const rounds = without(new ToolFault("upstream_unavailable", "away"));
     const envelope = { [CLIENT_CAPABILITIES_META_KEY]: { elicitation: {} } };
     const mcpReq = { id: 1, method: "tools/call", requestState: () => undefined, envelope };
     const context = { mcpReq } as unknown as ServerContext;
@@ -202,6 +203,9 @@ describe("the sealed state", () => {
     expect(await rounds.next(waits, context)).toBeUndefined();
     expect(await rounds.verify("v1.anything.at-all", context)).toBeUndefined();
     expect(notes).toEqual([{ decision: "deny", reason: "upstream_unavailable", ok: false }]);
+    // A fault of ours is not taken for the state's being away.
+    await expect(without(new TypeError("ours")).next(waits, context)).rejects.toThrow("ours");
+    await expect(without(new TypeError("ours")).verify("v1.x", context)).rejects.toThrow("ours");
   });
 
   it("is good for a quarter of an hour, and then for nothing", async () => {
